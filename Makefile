@@ -1,0 +1,78 @@
+# Every target sets up what it needs in .venv, with nothing but Python >= 3.11, pip and make, and without root.
+# The files .venv/has-* say what is installed there; a changed pyproject.toml makes it install again.
+
+PYTHON ?= python3
+NEWER = python3.14 python3.13 python3.12 python3.11
+VENV_PYTHON = .venv/bin/python
+
+help:
+	@echo 'make demo       the main job: train, evaluate, save and use a network on real health data'
+	@echo 'make test       the tests, with the coverage of the engine'
+	@echo 'make nightly    the long hunts'
+	@echo 'make lint       style and types'
+	@echo 'make notebooks  execute every notebook, every cell'
+	@echo 'make clean      remove all that these made, .venv and out included'
+
+demo: .venv/has-tabular
+	@$(VENV_PYTHON) -m tinynet demo
+
+test: .venv/has-dev
+	@$(VENV_PYTHON) -m pytest --cov=tinynet --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+nightly: .venv/has-dev
+	@$(VENV_PYTHON) -m pytest -m nightly
+
+lint: .venv/has-dev
+	@$(VENV_PYTHON) -m ruff check
+	@$(VENV_PYTHON) -m ruff format --check
+	@$(VENV_PYTHON) -m mypy
+
+# Executed in memory: a notebook in the repository stays as its author left it.
+notebooks: .venv/has-dev
+	@for notebook in notebooks/*.ipynb; do \
+	  test -e "$$notebook" || continue; \
+	  echo "executing $$notebook"; \
+	  $(VENV_PYTHON) -c 'from nbclient.cli import main; main()' --log-level=WARN "$$notebook" || exit 1; \
+	done
+
+clean:
+	rm -rf .venv out build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find tinynet tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/has-tabular: .venv/has-pip pyproject.toml
+	@echo 'Installing NumPy, scikit-learn and Matplotlib into .venv (the first time takes about a minute) ...'
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[tabular]'
+	@touch $@
+
+.venv/has-dev: .venv/has-pip pyproject.toml
+	@echo 'Installing the tools for the tests into .venv (the first time takes about a minute) ...'
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch .venv/has-tabular $@
+
+# A Python without ensurepip (Debian's, without python3-venv) makes an environment without pip. The pip outside can put
+# a pip into it: --target is allowed where the system's own packages are "externally managed", and every pip has it.
+.venv/has-pip: $(VENV_PYTHON)
+	@for python in '$(PYTHON)' $(NEWER) none; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if [ "$$python" = none ]; then \
+	  echo 'tinynet needs Python 3.11 or newer, and found none: install it, or name it as in "make PYTHON=/path/to/python3.12 test".' >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making .venv with $$("$$python" --version) ..."; \
+	"$$python" -m venv --clear .venv >/dev/null 2>&1 || { \
+	  "$$python" -m venv --clear --without-pip .venv || exit 1; \
+	  if ! "$$python" -m pip --version >/dev/null 2>&1; then \
+	    echo "tinynet needs pip, and $$python has none: install pip for it (on Debian: python3-pip)." >&2; \
+	    exit 1; \
+	  fi; \
+	  "$$python" -m pip install --quiet --disable-pip-version-check \
+	    --target "$$($(VENV_PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" pip || exit 1; \
+	}
+	@touch $@
+
+# No recipe: where this file is missing, or newer because Python was upgraded, the rule above makes .venv anew.
+$(VENV_PYTHON):
+
+.PHONY: help demo test nightly lint notebooks clean
+.NOTPARALLEL:
