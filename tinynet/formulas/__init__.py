@@ -1,10 +1,10 @@
 """The calculus: every formula of the engine, written once, its derivative beside it.
 
-    activations  a = f(z)
-    losses       of an output y and a target t
-    updates      of a parameter p by its gradient g
-    rows         layer normalisation, penalties
-    vocabulary   the closed set of words that formulas may use
-    reader       the one checked reading of a formula's source
-    latex        a formula as it stands in a book, printed from that source
+activations  a = f(z)
+losses       of an output y and a target t
+updates      of a parameter p by its gradient g
+rows         layer normalisation, penalties
+vocabulary   the closed set of words that formulas may use
+reader       the one checked reading of a formula's source
+latex        a formula as it stands in a book, printed from that source
 """

@@ -23,13 +23,13 @@ def linear_derivative(z, a):
 
 
 def relu(z):
-    """a = max(z, 0), the rectified linear unit (Nair and Hinton 2010). At the kink z = 0 the derivative is taken as 0."""
+    """a = max(z, 0), the rectified linear unit (Nair and Hinton 2010)."""
     return maximum(z, 0.0)
 
 
 @derivative_of(relu)
 def relu_derivative(z, a):
-    """da/dz = 1 where a > 0, else 0."""
+    """da/dz = 1 where a > 0, else 0; taken as 0 at the kink z = 0 too."""
     return where(a > 0.0, 1.0, 0.0)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import math
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class FormulaError(ValueError):
 class Reading:
     """A checked formula: `steps` are (name, expression) pairs, `results` the returned expressions.
 
-    Every expression is an `ast` node that carries its `kind`: "scalar", "real" or "truth".
+    Every expression is an `ast` node that carries its `kind`: "scalar", "real" or "truth". A call of another formula
+    also carries that formula's reading, as `formula`: its name may be a word of the vocabulary too.
     """
 
     name: str
@@ -69,11 +71,16 @@ class Reading:
         for node in self.expressions():
             if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare)):
                 own += getattr(node, "kind", "") != "scalar"
-            elif called(node) in VOCABULARY:
-                own += 1
+            elif helper := helper_of(node):
+                own += helper.flops
             elif called(node):
-                own += sum(helper.flops for helper in self.helpers if helper.name == called(node))
+                own += 1
         return own
+
+
+def helper_of(node: ast.AST) -> Reading | None:
+    """The reading of the formula that the node calls."""
+    return getattr(node, "formula", None)
 
 
 def called(node: ast.AST) -> str:
@@ -89,7 +96,11 @@ def read(formula: Formula | Callable[..., Any]) -> Reading:
     ------
     FormulaError : where the source cannot be found, or names what is outside the vocabulary
     """
-    return _read(formula.function if isinstance(formula, Formula) else formula)
+    function = formula.function if isinstance(formula, Formula) else formula
+    try:
+        return _read(function)
+    except RecursionError:
+        raise FormulaError(f"{function.__name__}: calls itself, directly or through another formula") from None
 
 
 @functools.cache
@@ -112,7 +123,7 @@ class _Reader:
 
     def __init__(self, function: Callable[..., Any], tree: ast.FunctionDef, source: str) -> None:
         self.function, self.tree, self.source = function, tree, source
-        self.helpers: dict[str, Reading] = {}
+        self.helpers: dict[Callable[..., Any], Reading] = {}
         self.arrays = tuple(argument.arg for argument in tree.args.args)
         self.scalars = scalar_defaults(function)
         self.kinds = dict.fromkeys(self.arrays, "real") | dict.fromkeys(self.scalars, "scalar")
@@ -130,6 +141,8 @@ class _Reader:
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
             if default is None:
                 self.refuse(argument, "is a scalar without a default")
+            if not is_number(self.scalars[argument.arg]):
+                self.refuse(argument, "is a scalar whose default is not a finite number")
         body = self.tree.body[1:] if ast.get_docstring(self.tree) is not None else self.tree.body
         steps = []
         for line in body[:-1]:
@@ -146,6 +159,8 @@ class _Reader:
             self.refuse(last, "is where `return expression` should stand")
         value = body[-1].value
         results = tuple(self.real(part) for part in (value.elts if isinstance(value, ast.Tuple) else [value]))
+        if not results:
+            self.refuse(body[-1], "returns nothing")
         return Reading(
             self.function.__name__, self.arrays, self.scalars, tuple(steps), results,
             tuple(self.helpers.values()), self.source,
@@ -160,29 +175,33 @@ class _Reader:
 
     def real(self, node: ast.expr) -> ast.expr:
         """The tree of `node`, cast to the precision of the arrays."""
+        return cast(self.number(node))
+
+    def number(self, node: ast.expr) -> ast.expr:
+        """The tree of `node`, which must be a scalar or real."""
         tree = self.visit(node)
         if kind_of(tree) == "truth":
             self.refuse(node, "is a comparison where a number is wanted; put it into where(...)")
-        return tree if kind_of(tree) == "real" else cast(tree)
+        return tree
 
     def together(self, *nodes: ast.expr) -> tuple[list[ast.expr], str]:
         """The trees of operands that meet: all scalars, or all cast to real."""
-        trees = [self.visit(node) for node in nodes]
+        trees = [self.number(node) for node in nodes]
         if all(kind_of(tree) == "scalar" for tree in trees):
             return trees, "scalar"
-        return [self.real(node) for node in nodes], "real"
+        return [cast(tree) for tree in trees], "real"
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        if type(node.value) not in (int, float):
-            self.refuse(node, "is not a number")
+        if not is_number(node.value):
+            self.refuse(node, "is not a finite number")
         return of_kind("scalar", ast.Constant(node.value))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.kinds:
             return of_kind(self.kinds[node.id], ast.Name(node.id))
         value = self.value(node)
-        if type(value) not in (int, float):
-            self.refuse(node, "is neither an argument, nor a number, nor assigned above")
+        if not is_number(value):
+            self.refuse(node, "is neither an argument, nor a finite number, nor assigned above")
         tree = of_kind("scalar", ast.Constant(value))
         tree.symbol = node.id  # type: ignore[attr-defined]
         return tree
@@ -196,7 +215,7 @@ class _Reader:
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         if not isinstance(node.op, ast.USub):
             self.refuse(node, "is not in the vocabulary of formulas")
-        tree = self.visit(node.operand)
+        tree = self.number(node.operand)
         return of_kind(kind_of(tree), ast.UnaryOp(node.op, tree))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
@@ -204,7 +223,7 @@ class _Reader:
             self.refuse(node, "is not in the vocabulary of formulas")
         small = isinstance(node.right, ast.Constant) and node.right.value in (2, 3)
         if isinstance(node.op, ast.Pow) and small:  # a product, whatever the precision
-            tree = self.visit(node.left)
+            tree = self.number(node.left)
             power = of_kind("scalar", ast.Constant(int(node.right.value)))  # type: ignore[attr-defined]
             return of_kind(kind_of(tree), ast.BinOp(tree, node.op, power))
         (left, right), kind = self.together(node.left, node.right)
@@ -237,10 +256,13 @@ class _Reader:
 
     def call_formula(self, node: ast.Call, function: Callable[..., Any]) -> ast.expr:
         """A call of another formula: arrays by position, scalars by keyword."""
-        helper = self.helpers[function.__name__] = _read(function)
-        if len(node.args) != len(helper.arrays) or len(helper.results) != 1:
-            self.refuse(node, f"does not fit {helper.name}, which takes {len(helper.arrays)} arrays for one result")
+        helper = self.helpers[function] = _read(function)
+        if len(node.args) != len(helper.arrays):
+            self.refuse(node, f"does not fit {helper.name}, which takes {len(helper.arrays)} arrays")
+        if len(helper.results) != 1 or helper.name == "real":  # `real` is the reader's own word for a cast
+            self.refuse(node, f"calls {helper.name}, which has more than one result or is named `real`")
         tree = call(helper.name, *[self.real(argument) for argument in node.args])
+        tree.formula = helper  # type: ignore[attr-defined]
         for keyword in node.keywords:
             value = self.visit(keyword.value)
             if keyword.arg not in helper.scalars or kind_of(value) != "scalar":
@@ -265,6 +287,11 @@ def call(name: str, *arguments: ast.expr) -> ast.Call:
     return tree
 
 
-def cast(tree: ast.expr) -> ast.Call:
+def cast(tree: ast.expr) -> ast.expr:
     """`real(tree)`: a scalar in the precision of the arrays."""
-    return call("real", tree)
+    return tree if kind_of(tree) == "real" else call("real", tree)
+
+
+def is_number(value: object) -> bool:
+    """A finite int or float; a bool, or one of NumPy's own scalars, is neither."""
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]

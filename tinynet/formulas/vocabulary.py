@@ -23,7 +23,7 @@ def where(condition: Array, x: Array | float, y: Array | float) -> Array:
     Two plain numbers come back in float32 where that holds both exactly: such an array, like the numbers themselves,
     then takes the precision of whatever it meets.
     """
-    if isinstance(x, float) and isinstance(y, float) and np.float32(x) == x and np.float32(y) == y:
+    if isinstance(x, (int, float)) and isinstance(y, (int, float)) and np.float32(x) == x and np.float32(y) == y:
         return np.where(condition, np.float32(x), np.float32(y))
     return np.where(condition, x, y)
 
@@ -95,4 +95,8 @@ ROW: dict[str, tuple[int, Callable[..., Array]]] = {
 }  # fmt: skip
 VOCABULARY = ELEMENTWISE | ROW
 
-__all__ = ["ELEMENTWISE", "ERF_LIMIT", "ERF_SERIES", "ROW", "VOCABULARY", "Array", *(set(VOCABULARY) - {"abs"})]
+__all__ = [
+    "ELEMENTWISE", "ERF_LIMIT", "ERF_SERIES", "ROW", "VOCABULARY", "Array",
+    "column_index", "erf", "exp", "expm1", "log", "log1p", "maximum", "minimum", "row_max", "row_mean", "row_sum",
+    "sign", "sqrt", "tanh", "where",
+]  # fmt: skip
