@@ -6,5 +6,6 @@ updates      of a parameter p by its gradient g
 rows         layer normalisation, penalties
 vocabulary   the closed set of words that formulas may use
 reader       the one checked reading of a formula's source
+reading      what it yields
 latex        a formula as it stands in a book, printed from that source
 """

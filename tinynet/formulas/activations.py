@@ -115,8 +115,8 @@ def softmax(z):
     """a_j = e^(z_j) / sum_k e^(z_k) over each row (Bridle 1990); the row's greatest z is taken off first, so that no
     exponential overflows.
     """
-    e = exp(z - row_max(z))
-    return e / row_sum(e)
+    u = exp(z - row_max(z))
+    return u / row_sum(u)
 
 
 @gradient_of(softmax)

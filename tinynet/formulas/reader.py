@@ -13,14 +13,14 @@ import functools
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from tinynet.formulas.formula import Formula, scalar_defaults
-from tinynet.formulas.vocabulary import ROW, VOCABULARY
+from tinynet.formulas.reading import Reading
+from tinynet.formulas.vocabulary import VOCABULARY
 
 WORDS = {id(function): name for name, (_, function) in VOCABULARY.items()} | {id(abs): "abs"}
 OPERATORS: dict[type[ast.AST], str] = {
@@ -31,62 +31,6 @@ OPERATORS: dict[type[ast.AST], str] = {
 
 class FormulaError(ValueError):
     """A formula steps outside the closed vocabulary."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A checked formula: `steps` are (name, expression) pairs, `results` the returned expressions.
-
-    Every expression is an `ast` node that carries its `kind`: "scalar", "real" or "truth". A call of another formula
-    also carries that formula's reading, as `formula`: its name may be a word of the vocabulary too.
-    """
-
-    name: str
-    arrays: tuple[str, ...]
-    scalars: dict[str, float]
-    steps: tuple[tuple[str, ast.expr], ...]
-    results: tuple[ast.expr, ...]
-    helpers: tuple[Reading, ...]  # the formulas that this one calls
-    source: str
-
-    def expressions(self) -> Iterator[ast.expr]:
-        """Every expression and part of an expression."""
-        for tree in (*(tree for _, tree in self.steps), *self.results):
-            yield from (node for node in ast.walk(tree) if isinstance(node, ast.expr))
-
-    def reads(self, argument: str) -> bool:
-        """Whether the value of `argument` matters."""
-        return any(isinstance(node, ast.Name) and node.id == argument for node in self.expressions())
-
-    @property
-    def is_row(self) -> bool:
-        """Whether a result depends on a whole row."""
-        names = {called(node) for node in self.expressions()}
-        return bool(names & set(ROW)) or any(helper.is_row for helper in self.helpers)
-
-    @property
-    def flops(self) -> int:
-        """Floating-point operations for one element; a function of the vocabulary counts as one."""
-        own = 0
-        for node in self.expressions():
-            if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare)):
-                own += getattr(node, "kind", "") != "scalar"
-            elif helper := helper_of(node):
-                own += helper.flops
-            elif called(node):
-                own += 1
-        return own
-
-
-def helper_of(node: ast.AST) -> Reading | None:
-    """The reading of the formula that the node calls."""
-    return getattr(node, "formula", None)
-
-
-def called(node: ast.AST) -> str:
-    """The word or formula that the node calls; empty for anything else, and for the cast `real`."""
-    name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-    return "" if name == "real" else name
 
 
 def read(formula: Formula | Callable[..., Any]) -> Reading:
