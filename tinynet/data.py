@@ -1,0 +1,94 @@
+"""The door: what enters a model is checked here, once, and told apart in one sentence. No message shows a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinynet.formulas.vocabulary import Array
+from tinynet.losses import Loss
+
+
+def numbers(given: Any, what: str) -> Array:
+    """`given` as an array of real, finite numbers.
+
+    Raises
+    ------
+    TypeError : for text or other objects
+    ValueError : for ragged rows, and for NaN or infinity, with the first place
+    """
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        raise ValueError(f"{what} has rows of different lengths; a table with equal rows is expected") from None
+    if array.dtype == object:
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"{what} holds text or other objects; numbers are expected") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{what} is of type {array.dtype}; real numbers are expected")
+    if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "") if where else "it"
+        raise ValueError(f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first")
+    return array
+
+
+def in_precision(array: Array, dtype: np.dtype, what: str) -> Array:
+    """The array in the model's precision, contiguous. Raises ValueError where a number does not fit into it."""
+    with np.errstate(over="ignore"):
+        cast = np.ascontiguousarray(array, dtype=dtype)
+    if array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize and not np.isfinite(cast).all():
+        raise ValueError(f"{what} has numbers too large for {dtype}; scale them, or use a float64 model")
+    return cast
+
+
+def inputs(x: Any, columns: int | None, dtype: np.dtype, what: str = "x") -> Array:
+    """x as (n, columns) in the model's precision; a vector is one column."""
+    array = numbers(x, what)
+    if array.ndim == 1 and columns in (None, 1):
+        array = array.reshape(-1, 1)
+    if array.ndim != 2 or (columns is not None and array.shape[1] != columns):
+        expected = "columns" if columns is None else str(columns)
+        hint = f"; for a single row give {what}[None, :]" if array.ndim == 1 and array.size == columns else ""
+        raise ValueError(f"{what} has shape {array.shape}; expected is (rows, {expected}){hint}")
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"{what} is empty, its shape is {array.shape}; at least one row and one column are expected")
+    return in_precision(array, dtype, what)
+
+
+def targets(y: Any, n: int, loss: Loss, outputs: int, dtype: np.dtype, what: str = "y") -> Array:
+    """y as (n, columns), with as many columns as the loss wants for a model of so many outputs."""
+    array = numbers(y, what)
+    columns = loss.target_columns(outputs)
+    if array.ndim == 1 and columns == 1:
+        array = array.reshape(-1, 1)
+    if array.shape != (n, columns):
+        hint = ""
+        if array.ndim == 1 and loss.name == "categorical_crossentropy":
+            hint = "; for class numbers use the loss sparse_categorical_crossentropy"
+        raise ValueError(f"{what} has shape {array.shape}; for {n} rows of x and the loss {loss.name} of {outputs} "
+                         f"outputs, ({n}, {columns}) is expected{hint}")  # fmt: skip
+    loss.check_targets(array, outputs)
+    return in_precision(array, dtype, what)
+
+
+def sample_weights(weights: Any, n: int, dtype: np.dtype, what: str = "sample_weight") -> Array:
+    """Weights as (n, 1), all 1 where none are given."""
+    if weights is None:
+        return np.ones((n, 1), dtype)
+    array = numbers(weights, what)
+    if array.shape not in ((n,), (n, 1)):
+        raise ValueError(f"{what} has shape {array.shape}; one number for each of the {n} rows is expected")
+    if (array < 0).any():
+        raise ValueError(f"{what} has negative numbers in {int((array < 0).sum())} rows; 0 or more is expected")
+    return in_precision(array.reshape(n, 1), dtype, what)
+
+
+def whole(what: str, value: Any, least: int) -> int:
+    """`value` as a whole number of at least `least`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{what} is a whole number of at least {least}; given was {value!r}")
+    return int(value)

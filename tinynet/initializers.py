@@ -1,0 +1,156 @@
+"""Initial values of parameters, drawn from one Generator; names, formulas and defaults as in Keras 3.
+
+fan_in and fan_out are the two sides of a matrix (n_in, n_out); of a vector, both are its length.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinynet.formulas.vocabulary import Array
+from tinynet.registry import Registry
+
+Shape = tuple[int, ...]
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """(fan_in, fan_out)."""
+    return (shape[0], shape[-1]) if shape else (1, 1)
+
+
+class Initializer:
+    """Draws a parameter's first values: `initializer(shape, generator)` returns float64."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """What `__init__` takes to make this initializer again."""
+        return dict(vars(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+class Constant(Initializer):
+    """Every element is `value`."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = float(value)
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return np.full(shape, self.value)
+
+
+class Zeros(Initializer):
+    """Every element is 0."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return np.zeros(shape)
+
+
+class Ones(Initializer):
+    """Every element is 1."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return np.ones(shape)
+
+
+class RandomUniform(Initializer):
+    """Uniform between `minval` and `maxval`."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05) -> None:
+        self.minval, self.maxval = float(minval), float(maxval)
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return generator.uniform(self.minval, self.maxval, shape)
+
+
+class RandomNormal(Initializer):
+    """Normal with `mean` and `stddev`."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05) -> None:
+        self.mean, self.stddev = float(mean), float(stddev)
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return generator.normal(self.mean, self.stddev, shape)
+
+
+# The standard deviation of a standard normal cut off at -2 and 2, by which the cut is made good.
+CUT_NORMAL_DEVIATION = 0.87962566103423978
+
+
+def truncated_normal(deviation: float, shape: Shape, generator: np.random.Generator) -> Array:
+    """Normal of mean 0, drawn again beyond two standard deviations, with the standard deviation `deviation`."""
+    drawn = generator.standard_normal(shape)
+    while (far := np.abs(drawn) > 2.0).any():
+        drawn[far] = generator.standard_normal(int(far.sum()))
+    return drawn * (deviation / CUT_NORMAL_DEVIATION)
+
+
+class GlorotUniform(Initializer):
+    """Uniform within sqrt(6 / (fan_in + fan_out)) of 0 (Glorot and Bengio 2010): Keras's default for kernels."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        limit = (6.0 / sum(fans(shape))) ** 0.5
+        return generator.uniform(-limit, limit, shape)
+
+
+class GlorotNormal(Initializer):
+    """Truncated normal of standard deviation sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return truncated_normal((2.0 / sum(fans(shape))) ** 0.5, shape, generator)
+
+
+class HeUniform(Initializer):
+    """Uniform within sqrt(6 / fan_in) of 0 (He et al. 2015)."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        limit = (6.0 / fans(shape)[0]) ** 0.5
+        return generator.uniform(-limit, limit, shape)
+
+
+class HeNormal(Initializer):
+    """Truncated normal of standard deviation sqrt(2 / fan_in) (He et al. 2015)."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return truncated_normal((2.0 / fans(shape)[0]) ** 0.5, shape, generator)
+
+
+class LecunUniform(Initializer):
+    """Uniform within sqrt(3 / fan_in) of 0 (LeCun et al. 1998)."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        limit = (3.0 / fans(shape)[0]) ** 0.5
+        return generator.uniform(-limit, limit, shape)
+
+
+class LecunNormal(Initializer):
+    """Truncated normal of standard deviation sqrt(1 / fan_in) (LeCun et al. 1998)."""
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return truncated_normal((1.0 / fans(shape)[0]) ** 0.5, shape, generator)
+
+
+INITIALIZERS: Registry[Initializer] = Registry(
+    "initializer",
+    Initializer,
+    {
+        "constant": Constant,
+        "zeros": Zeros,
+        "ones": Ones,
+        "random_uniform": RandomUniform,
+        "uniform": RandomUniform,
+        "random_normal": RandomNormal,
+        "normal": RandomNormal,
+        "glorot_uniform": GlorotUniform,
+        "glorot_normal": GlorotNormal,
+        "he_uniform": HeUniform,
+        "he_normal": HeNormal,
+        "lecun_uniform": LecunUniform,
+        "lecun_normal": LecunNormal,
+    },
+)

@@ -1,0 +1,143 @@
+"""What a layer is.
+
+A layer says what it learns, what arrays it needs, and its forward and backward in operations. It keeps nothing of a
+batch on itself: `m`, its memory, hands every array back by name, and `ops` carries the operations out. So the same
+layer serves training, prediction in many threads, the recorder, and every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from tinynet.formulas.formula import Formula
+from tinynet.formulas.vocabulary import Array
+from tinynet.initializers import Initializer
+from tinynet.operations import Operations
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Something learned: its shape, how it begins, and the penalty on it, if any."""
+
+    shape: tuple[int, ...]
+    initializer: Initializer
+    penalty: Formula | None = None
+
+
+class Memory(SimpleNamespace):
+    """One layer's arrays by name.
+
+    Parameters stand under the names that `parameters` gives them and their gradients under `d` + name; beside them
+    the arrays of `forward_arrays` and `backward_arrays`, each (n, columns). `dx` (n, n_in) is where backward leaves
+    the gradient for the layer before, or None where nobody asks for it. `index` counts the layers from 1; `seed`
+    and `step` (1,) are for layers that use chance.
+    """
+
+    index: int
+    seed: int
+    step: Array
+    dx: Array | None
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"layer {self.index} has no array {name!r}; it has {', '.join(sorted(vars(self)))}")
+
+
+class Layer:
+    """The base of every layer; a layer of one's own needs `forward` and `backward`, the rest has defaults.
+
+    Example
+    -------
+    A layer that scales each column, a = x s:
+
+    >>> import tinynet as tn
+    >>> from tinynet.formulas.rows import product
+    >>> class Scale(tn.layers.Layer):
+    ...     def parameters(self, n_in):
+    ...         return {"s": tn.layers.Parameter((n_in,), tn.initializers.Ones())}
+    ...     def forward_arrays(self, n_in):
+    ...         return {"a": n_in}
+    ...     def backward_arrays(self, n_in):
+    ...         return {"da_x": n_in}
+    ...     def forward(self, ops, m, x, training):
+    ...         ops.apply(tn.Formula(product), [x, m.s], [m.a])
+    ...         return m.a
+    ...     def backward(self, ops, m, x, da):
+    ...         ops.apply(tn.Formula(product), [da, x], [m.da_x])
+    ...         ops.column_sum(m.da_x, m.ds)
+    ...         if m.dx is not None:
+    ...             ops.apply(tn.Formula(product), [da, m.s], [m.dx])
+    ...         return m.dx
+    >>> report = tn.check_layer(Scale(), n_in=3)  # raises where a gradient is wrong
+    """
+
+    def __init__(self, *, input_shape: Any = None, name: str | None = None) -> None:
+        self.input_shape = None if input_shape is None else width_of(input_shape)
+        self.name = name
+
+    def build(self, n_in: int) -> int:
+        """The number of columns that leave when n_in come in; raises ValueError where n_in does not fit."""
+        return n_in
+
+    def parameters(self, n_in: int) -> dict[str, Parameter]:
+        """What is learned, by name."""
+        return {}
+
+    def forward_arrays(self, n_in: int) -> dict[str, int]:
+        """Name -> columns of each array that forward writes, (n, columns)."""
+        return {}
+
+    def backward_arrays(self, n_in: int) -> dict[str, int]:
+        """Name -> columns of each array, besides dx, that backward writes, (n, columns)."""
+        return {}
+
+    def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
+        """x (n, n_in) -> a (n, n_out), one of m's arrays."""
+        raise NotImplementedError
+
+    def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
+        """da (n, n_out) -> dx (n, n_in), or None where m.dx is None; on the way, each parameter's gradient."""
+        raise NotImplementedError
+
+    @property
+    def final_activation(self) -> Formula | None:
+        """The activation that the layer ends in, a = f(z); None where it ends in none.
+
+        A layer that has one also has `pre_activation` and `backward_from_z`: where a loss can be taken on z instead
+        of a (sigmoid or softmax followed by its cross-entropy), the network enters the layer there.
+        """
+        return None
+
+    def pre_activation(self, m: Memory, x: Array) -> Array:
+        """z (n, n_out), before the final activation."""
+        raise NotImplementedError
+
+    def backward_from_z(self, ops: Operations, m: Memory, x: Array, dz: Array) -> Array | None:
+        """As backward, entered behind the final activation with dz (n, n_out)."""
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """What `__init__` takes to make this layer again, as plain JSON values."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
+        """The layer that `config` describes; `custom` knows formulas of one's own by name."""
+        return cls(**config)
+
+
+def width_of(shape: Any) -> int:
+    """The number of columns in Keras's `input_shape`: 30, (30,) or [30]."""
+    sizes = [shape] if isinstance(shape, int) else list(shape)
+    if len(sizes) != 1 or not isinstance(sizes[0], int) or sizes[0] < 1:
+        raise ValueError(f"input_shape is the number of columns, as in [30]; given was {shape!r}")
+    return sizes[0]
+
+
+def positive(what: str, value: Any) -> int:
+    """`value` as a whole number of at least 1."""
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{what} is a whole number of at least 1; given was {value!r}")
+    return int(value)

@@ -1,0 +1,48 @@
+"""Dropout, with a mask that needs no memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinynet.formulas.vocabulary import Array
+from tinynet.layers.base import Layer, Memory
+from tinynet.operations import Operations
+
+
+class Dropout(Layer):
+    """In training a = x k / (1 - rate), each k drawn 0 with probability `rate`, else 1; in prediction a = x.
+
+    Shapes: x and a (n, m). The mask is a function of (seed, layer, step, element), see `tinynet.random`, so every
+    machine drops the same elements (Srivastava et al. 2014; scaled in training, as in Keras).
+
+    Parameters
+    ----------
+    rate : the share that is dropped, at least 0 and below 1
+    input_shape : the number of columns of x, where this is the first layer
+    """
+
+    def __init__(self, rate: float, *, input_shape: Any = None, name: str | None = None) -> None:
+        super().__init__(input_shape=input_shape, name=name)
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"rate is at least 0 and below 1; given was {rate!r}")
+        self.rate = float(rate)
+
+    def forward_arrays(self, n_in: int) -> dict[str, int]:
+        return {"a": n_in}
+
+    def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
+        """a = x k / (1 - rate)."""
+        if not training:
+            return x
+        ops.dropout(x, self.rate, m.seed, m.index, m.step, m.a)
+        result: Array = m.a
+        return result
+
+    def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
+        """dx = da k / (1 - rate), with the same k."""
+        if m.dx is not None:
+            ops.dropout(da, self.rate, m.seed, m.index, m.step, m.dx)
+        return m.dx
+
+    def config(self) -> dict[str, Any]:
+        return {"rate": self.rate}

@@ -1,0 +1,215 @@
+"""Losses by name, with what surrounds their formulas: target checks, and fusion with a last sigmoid or softmax.
+
+A sample's loss is the mean of an elementwise formula over its outputs, or the value of a row formula. The loss of a
+batch of n samples is (1 / n) sum_i weight_i loss_i: weighted losses are divided by the batch size, as in Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinynet.formulas import losses as formulas
+from tinynet.formulas.activations import sigmoid, softmax
+from tinynet.formulas.formula import Formula
+from tinynet.formulas.vocabulary import Array
+from tinynet.registry import Registry
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised: a loss formula, taken on the last layer's z where `fused`, else on its output."""
+
+    formula: Formula
+    fused: bool
+
+
+class Loss:
+    """A loss around a formula f(y, t) of one's own or built in.
+
+    Parameters
+    ----------
+    formula : elementwise (the mean over a sample's outputs is taken) or of a row, with its derivative
+    name : how history and files call it; default the formula's name
+
+    Raises
+    ------
+    TypeError : for a formula without a derivative
+    """
+
+    # The activation whose output this loss takes, and the formula of both together on logits.
+    fusion: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+    targets_are_classes = False
+
+    def __init__(self, formula: Formula | Callable[..., Any], name: str | None = None) -> None:
+        self.formula = formula if isinstance(formula, Formula) else Formula(formula)
+        self.name = name or self.formula.name
+        if self.formula.derivative is None:
+            raise TypeError(
+                f"loss {self.name} has no derivative: write one below it, under @derivative_of({self.name})"
+            )
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """The mean loss of y_pred (n, m) against y_true (n, m), or (n, 1) for class numbers; Keras's argument order."""
+        y = np.asarray(y_pred, dtype=np.float64)
+        t = np.asarray(y_true, dtype=np.float64).reshape(len(y), -1)
+        with np.errstate(all="ignore"):
+            samples = self.formula(y, t).mean(axis=1)
+        weights = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(len(y))
+        return float(np.mean(samples * weights))
+
+    def objective(self, last: Formula | None) -> Objective:
+        """What to minimise when the last layer ends in the activation `last`."""
+        if self.fusion is not None and last is not None and last.function is self.fusion[0]:
+            return Objective(Formula(self.fusion[1]), fused=True)
+        return Objective(self.formula, fused=False)
+
+    def target_columns(self, outputs: int) -> int:
+        """How many columns a target row has for a model of so many outputs."""
+        return 1 if self.targets_are_classes else outputs
+
+    def check_targets(self, t: Array, outputs: int) -> None:
+        """Raises ValueError where a target (n, columns) is none that this loss can have."""
+
+    def config(self) -> dict[str, Any]:
+        """What `__init__` takes to make this loss again."""
+        return dict(self.formula.scalars)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.formula})"
+
+
+def refuse_outside(t: Array, allowed: Array, what: str) -> None:
+    """One sentence about targets outside what is allowed, with the first row; never a value."""
+    if not allowed.all():
+        wrong = ~allowed.reshape(len(t), -1).all(axis=1)
+        raise ValueError(f"{what}; {int(wrong.sum())} of {len(t)} rows of y differ, the first is row {int(wrong.argmax())}")
+
+
+class MeanSquaredError(Loss):
+    """mean (y - t)^2, for amounts."""
+
+    def __init__(self) -> None:
+        super().__init__(formulas.mean_squared_error)
+
+
+class MeanAbsoluteError(Loss):
+    """mean |y - t|, for amounts with outliers."""
+
+    def __init__(self) -> None:
+        super().__init__(formulas.mean_absolute_error)
+
+
+class Huber(Loss):
+    """Squared near 0, absolute beyond `delta` (default 1)."""
+
+    def __init__(self, delta: float = 1.0) -> None:
+        super().__init__(Formula(formulas.huber, delta=delta))
+
+
+class Quantile(Loss):
+    """For the q-quantile of an amount; q lies between 0 and 1, default 0.5 (the median)."""
+
+    def __init__(self, q: float = 0.5) -> None:
+        if not 0.0 < q < 1.0:
+            raise ValueError(f"q lies between 0 and 1; given was {q!r}")
+        super().__init__(Formula(formulas.quantile, q=q))
+
+
+class Poisson(Loss):
+    """For counts: y is their mean and must be positive (end in softplus, say)."""
+
+    def __init__(self) -> None:
+        super().__init__(formulas.poisson)
+
+    def check_targets(self, t: Array, outputs: int) -> None:
+        refuse_outside(t, t >= 0, "poisson takes counts, 0 or more")
+
+
+class Gamma(Loss):
+    """For positive amounts such as costs: y is the logarithm of their mean (end in linear)."""
+
+    def __init__(self) -> None:
+        super().__init__(formulas.gamma)
+
+    def check_targets(self, t: Array, outputs: int) -> None:
+        refuse_outside(t, t >= 0, "gamma takes amounts, 0 or more")
+
+
+class Crossentropy(Loss):
+    """What the cross-entropies share: a formula of probabilities, and one of logits that a last activation fuses with."""
+
+    of_probabilities: Callable[..., Any]
+
+    def __init__(self, from_logits: bool = False) -> None:
+        self.from_logits = bool(from_logits)
+        plain = type(self).of_probabilities
+        assert self.fusion is not None
+        super().__init__(self.fusion[1] if from_logits else plain, plain.__name__)
+
+    def objective(self, last: Formula | None) -> Objective:
+        return Objective(self.formula, fused=False) if self.from_logits else super().objective(last)
+
+    def config(self) -> dict[str, Any]:
+        return {"from_logits": self.from_logits}
+
+
+class BinaryCrossentropy(Crossentropy):
+    """For yes or no: y is the probability of yes, or its logit with `from_logits=True`; t lies in 0 to 1."""
+
+    of_probabilities = formulas.binary_crossentropy
+    fusion = (sigmoid, formulas.binary_crossentropy_from_logits)
+
+    def check_targets(self, t: Array, outputs: int) -> None:
+        refuse_outside(t, (t >= 0) & (t <= 1), "binary_crossentropy takes targets from 0 to 1")
+
+
+class CategoricalCrossentropy(Crossentropy):
+    """For one of several classes: y are their probabilities, or logits; t is one-hot (or probabilities), (n, m)."""
+
+    of_probabilities = formulas.categorical_crossentropy
+    fusion = (softmax, formulas.categorical_crossentropy_from_logits)
+
+    def check_targets(self, t: Array, outputs: int) -> None:
+        refuse_outside(t, (t >= 0) & (t <= 1), "categorical_crossentropy takes targets from 0 to 1, one column a class")
+
+
+class SparseCategoricalCrossentropy(Crossentropy):
+    """For one of several classes: y are their probabilities, or logits; t is the class's number, counted from 0."""
+
+    of_probabilities = formulas.sparse_categorical_crossentropy
+    fusion = (softmax, formulas.sparse_categorical_crossentropy_from_logits)
+    targets_are_classes = True
+
+    def check_targets(self, t: Array, outputs: int) -> None:
+        allowed = (t == np.floor(t)) & (t >= 0) & (t < outputs)
+        refuse_outside(t, allowed, f"a model of {outputs} outputs takes class numbers from 0 to {outputs - 1}")
+
+
+LOSSES: Registry[Loss] = Registry(
+    "loss",
+    Loss,
+    {
+        "mean_squared_error": MeanSquaredError,
+        "mse": MeanSquaredError,
+        "mean_absolute_error": MeanAbsoluteError,
+        "mae": MeanAbsoluteError,
+        "huber": Huber,
+        "quantile": Quantile,
+        "poisson": Poisson,
+        "gamma": Gamma,
+        "binary_crossentropy": BinaryCrossentropy,
+        "categorical_crossentropy": CategoricalCrossentropy,
+        "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    },
+)
+
+
+def get(given: str | dict[str, Any] | Loss | Callable[..., Any], custom: Mapping[str, Any] | None = None) -> Loss:
+    """The loss that `given` names, describes or is; a formula of one's own becomes a Loss."""
+    if isinstance(given, Formula) or (callable(given) and not isinstance(given, Loss)):
+        return Loss(given)
+    return LOSSES.get(given, custom)

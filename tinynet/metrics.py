@@ -1,0 +1,153 @@
+"""Metrics by name: numbers for people, of targets t, outputs y and sample weights w; none of them is trained on.
+
+All are exact over the rows given (Keras estimates areas under curves from 200 thresholds; these are not estimates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinynet.formulas.vocabulary import Array
+from tinynet.losses import Loss
+from tinynet.losses import get as loss_named
+from tinynet.registry import unknown
+
+MetricFunction = Callable[[Array, Array, Array], float]
+
+
+def mean(values: Array, w: Array) -> float:
+    """The weighted mean; NaN where all weights are 0."""
+    total = w.sum()
+    return float((values * w).sum() / total) if total else float("nan")
+
+
+def binary_accuracy(t: Array, y: Array, w: Array) -> float:
+    """The share of outputs on the right side of 0.5."""
+    return mean(((y > 0.5) == (t > 0.5)).mean(axis=1), w)
+
+
+def categorical_accuracy(t: Array, y: Array, w: Array) -> float:
+    """The share of rows whose greatest output is the one-hot class."""
+    return mean((y.argmax(axis=1) == t.argmax(axis=1)).astype(float), w)
+
+
+def sparse_categorical_accuracy(t: Array, y: Array, w: Array) -> float:
+    """The share of rows whose greatest output is the class number."""
+    return mean((y.argmax(axis=1) == t[:, 0]).astype(float), w)
+
+
+def accuracy(t: Array, y: Array, w: Array) -> float:
+    """Binary for one output, categorical for several, sparse where t has one column and y several."""
+    if y.shape[1] == 1:
+        return binary_accuracy(t, y, w)
+    return (sparse_categorical_accuracy if t.shape[1] == 1 else categorical_accuracy)(t, y, w)
+
+
+def ranked(t: Array, y: Array, w: Array) -> tuple[Array, Array]:
+    """Weights of the true and of the false positives at each distinct threshold, from high to low, summed up."""
+    if y.shape[1] != 1:
+        raise ValueError(f"areas under curves are for one output, a probability of yes; this model has {y.shape[1]}")
+    order = np.argsort(-y[:, 0], kind="stable")
+    score, positive, weight = y[order, 0], t[order, 0] > 0.5, w[order]
+    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # ties count together
+    return np.cumsum(positive * weight)[last], np.cumsum(~positive * weight)[last]
+
+
+def auc(t: Array, y: Array, w: Array) -> float:
+    """The area under the ROC curve: how often a positive is ranked above a negative, ties half; NaN of one class."""
+    true, false = ranked(t, y, w)
+    if not true[-1] or not false[-1]:
+        return float("nan")
+    x, height = np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
+    return float(np.sum(np.diff(x) * (height[1:] + height[:-1])) / 2.0)
+
+
+def pr_auc(t: Array, y: Array, w: Array) -> float:
+    """Average precision: the precision at each threshold, weighted with the recall gained there; NaN of one class."""
+    true, false = ranked(t, y, w)
+    if not true[-1] or not false[-1]:
+        return float("nan")
+    with np.errstate(invalid="ignore"):
+        precision_at = np.where(true + false > 0, true / (true + false), 0.0)
+    return float(np.sum(np.diff(np.append(0.0, true)) * precision_at) / true[-1])
+
+
+def precision(t: Array, y: Array, w: Array) -> float:
+    """Of the outputs above 0.5, the share that is positive; 0 where none is above."""
+    found = (y > 0.5) * w[:, None]
+    return float((found * (t > 0.5)).sum() / total) if (total := found.sum()) else 0.0
+
+
+def recall(t: Array, y: Array, w: Array) -> float:
+    """Of the positives, the share with an output above 0.5; 0 where there are none."""
+    positive = (t > 0.5) * w[:, None]
+    return float((positive * (y > 0.5)).sum() / total) if (total := positive.sum()) else 0.0
+
+
+def root_mean_squared_error(t: Array, y: Array, w: Array) -> float:
+    """The root of the mean squared error, in the units of t."""
+    return mean(((y - t) ** 2).mean(axis=1), w) ** 0.5
+
+
+def r2_score(t: Array, y: Array, w: Array) -> float:
+    """1 - squared error / squared deviation from the mean, averaged over the outputs; NaN where t does not vary."""
+    error = ((y - t) ** 2 * w[:, None]).sum(axis=0)
+    spread = ((t - (t * w[:, None]).sum(axis=0) / w.sum()) ** 2 * w[:, None]).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.mean(np.where(spread > 0, 1.0 - error / spread, np.nan)))
+
+
+METRICS: dict[str, MetricFunction] = {
+    "accuracy": accuracy,
+    "acc": accuracy,
+    "binary_accuracy": binary_accuracy,
+    "categorical_accuracy": categorical_accuracy,
+    "sparse_categorical_accuracy": sparse_categorical_accuracy,
+    "auc": auc,
+    "pr_auc": pr_auc,
+    "precision": precision,
+    "recall": recall,
+    "root_mean_squared_error": root_mean_squared_error,
+    "rmse": root_mean_squared_error,
+    "r2_score": r2_score,
+}
+LOSS_METRICS = (
+    "mean_squared_error", "mse", "mean_absolute_error", "mae", "poisson", "binary_crossentropy",
+    "categorical_crossentropy", "sparse_categorical_crossentropy",
+)  # fmt: skip
+
+
+class Metric:
+    """A metric under the name that history gives it."""
+
+    def __init__(self, name: str, function: MetricFunction) -> None:
+        self.name, self.function = name, function
+
+    def __call__(self, t: Array, y: Array, w: Array) -> float:
+        """Of t (n, columns), y (n, outputs) and weights w (n,), in double."""
+        return float(self.function(t.astype(np.float64), y.astype(np.float64), w.astype(np.float64).reshape(-1)))
+
+
+def from_loss(loss: Loss) -> MetricFunction:
+    """The weighted mean of a loss formula over the rows."""
+    return lambda t, y, w: mean(loss.formula(y, t).mean(axis=1), w)
+
+
+def get(given: str | Callable[..., Any]) -> Metric:
+    """The metric that `given` names; a function of one's own takes (y_true, y_pred) as in Keras."""
+    if isinstance(given, Metric):
+        return given
+    if isinstance(given, str):
+        name = given.lower()
+        if name in METRICS:
+            return Metric(given, METRICS[name])
+        if name in LOSS_METRICS:
+            return Metric(given, from_loss(loss_named(name)))
+        raise ValueError(unknown("metric", given, [*METRICS, *LOSS_METRICS]))
+    if callable(given):
+        own = given
+        return Metric(getattr(own, "__name__", type(own).__name__), lambda t, y, w: float(np.mean(own(t, y))))
+    raise TypeError(f"a metric is a name or a function of (y_true, y_pred), not {type(given).__name__}")

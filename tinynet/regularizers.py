@@ -1,0 +1,41 @@
+"""Penalties on a parameter, added to the loss: L1, L2 or both; names and defaults as in Keras 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinynet.formulas.formula import Formula
+from tinynet.formulas.rows import penalty
+from tinynet.registry import unknown
+
+
+def L1(l1: float = 0.01) -> Formula:
+    """l1 sum |p|."""
+    return Formula(penalty, l1=l1)
+
+
+def L2(l2: float = 0.01) -> Formula:
+    """l2 sum p^2."""
+    return Formula(penalty, l2=l2)
+
+
+def L1L2(l1: float = 0.0, l2: float = 0.0) -> Formula:
+    """l1 sum |p| + l2 sum p^2."""
+    return Formula(penalty, l1=l1, l2=l2)
+
+
+def get(given: str | dict[str, Any] | Formula | None) -> Formula | None:
+    """None, "l1", "l2", "l1_l2" (0.01 each), the dictionary that `saved` makes, or a penalty as it is."""
+    if given is None or isinstance(given, Formula):
+        return given
+    if isinstance(given, dict):
+        return L1L2(**given)
+    named = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01)}
+    if given not in named:
+        raise ValueError(unknown("regularizer", given, named))
+    return named[given]
+
+
+def saved(formula: Formula | None) -> dict[str, Any] | None:
+    """A description from which `get` makes the penalty again."""
+    return None if formula is None else dict(formula.scalars)
