@@ -5,9 +5,11 @@ __version__ = "0.1.0"
 from tinynet import activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers
 from tinynet.formulas.formula import Formula, derivative_of, gradient_of
 from tinynet.gradcheck import GradientError, check_layer, gradcheck
-from tinynet.model import Input, Sequential, load_model
+from tinynet.model import Sequential
+from tinynet.model_file import load_model
 from tinynet.persistence import ModelFileError
 from tinynet.random import set_random_seed
+from tinynet.stack import Input
 from tinynet.training import NonFiniteError
 
 __all__ = [

@@ -108,5 +108,7 @@ def checked(callbacks: Any) -> list[Callback]:
     given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
     for callback in given:
         if not isinstance(callback, Callback):
-            raise TypeError(f"a callback is an object of a class on tn.callbacks.Callback, not {type(callback).__name__}")
+            raise TypeError(
+                f"a callback is an object of a class on tn.callbacks.Callback, not {type(callback).__name__}"
+            )
     return given

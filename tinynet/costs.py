@@ -58,15 +58,16 @@ def flops(row: Row, n: int) -> int:
     a = row.arguments
     match row.operation:
         case "gemm":
-            inner = a["a"].size(n) * a["b"].size(n) * a["out"].size(n)
-            return 2 * round(inner**0.5)
+            cubed: float = a["a"].size(n) * a["b"].size(n) * a["out"].size(n)  # (n k)(k m)(n m)
+            return 2 * round(cubed**0.5)
         case "bias_activation":
             return int(a["z"].size(n)) * (1 + read(a["f"]).flops)
         case "activation_grad":
             back = a["f"].derivative
-            return int(a["da"].size(n)) * (1 + read(back).flops if back else read(a["f"].gradient).flops)
+            once = 1 + read(back).flops if back else read(a["f"].gradient).flops
+            return int(a["da"].size(n)) * once
         case "apply":
-            return max(t.size(n) for t in [*a["arrays"], *a["outs"]]) * read(a["f"]).flops
+            return max(int(t.size(n)) for t in [*a["arrays"], *a["outs"]]) * read(a["f"]).flops
         case "column_sum":
             return int(a["d"].size(n))
         case "loss_grad":

@@ -32,7 +32,9 @@ def numbers(given: Any, what: str) -> Array:
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
         place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "") if where else "it"
-        raise ValueError(f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first")
+        raise ValueError(
+            f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first"
+        )
     return array
 
 

@@ -86,7 +86,9 @@ def refuse_outside(t: Array, allowed: Array, what: str) -> None:
     """One sentence about targets outside what is allowed, with the first row; never a value."""
     if not allowed.all():
         wrong = ~allowed.reshape(len(t), -1).all(axis=1)
-        raise ValueError(f"{what}; {int(wrong.sum())} of {len(t)} rows of y differ, the first is row {int(wrong.argmax())}")
+        raise ValueError(
+            f"{what}; {int(wrong.sum())} of {len(t)} rows of y differ, the first is row {int(wrong.argmax())}"
+        )
 
 
 class MeanSquaredError(Loss):
@@ -140,7 +142,7 @@ class Gamma(Loss):
 
 
 class Crossentropy(Loss):
-    """What the cross-entropies share: a formula of probabilities, and one of logits that a last activation fuses with."""
+    """What the cross-entropies share: a formula of probabilities, and one of logits to fuse a last activation with."""
 
     of_probabilities: Callable[..., Any]
 

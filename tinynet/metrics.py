@@ -89,7 +89,7 @@ def recall(t: Array, y: Array, w: Array) -> float:
 
 def root_mean_squared_error(t: Array, y: Array, w: Array) -> float:
     """The root of the mean squared error, in the units of t."""
-    return mean(((y - t) ** 2).mean(axis=1), w) ** 0.5
+    return float(mean(((y - t) ** 2).mean(axis=1), w) ** 0.5)
 
 
 def r2_score(t: Array, y: Array, w: Array) -> float:

@@ -160,7 +160,7 @@ class Network:
         return w.dy
 
     def backward(self, ops: Operations, w: Workspace, d: Array, objective: Objective) -> Array | None:
-        """Every parameter's gradient, the penalties' included, from d; returns dx where the workspace has room for it."""
+        """Every parameter's gradient, the penalties' included, from d; returns dx where the workspace has room."""
         way = list(zip(self.layers, w.memories, w.inputs, strict=True))
         result: Array | None = d
         if objective.fused:

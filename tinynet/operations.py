@@ -79,7 +79,9 @@ class Operations:
         np.multiply(x, keep_mask(x.shape, rate, seed, layer, int(step[0])), out=out)
         out *= 1.0 / (1.0 - rate)
 
-    def embed(self, x: Array, tables: Sequence[Array], columns: Sequence[int], others: Sequence[int], out: Array) -> None:
+    def embed(
+        self, x: Array, tables: Sequence[Array], columns: Sequence[int], others: Sequence[int], out: Array
+    ) -> None:
         """out = the `others` columns of x (n, k) as they are, then for each of `columns` the row of its table (c, d)
         that x names there.
         """
@@ -91,7 +93,13 @@ class Operations:
             start = end
 
     def embed_grad(
-        self, x: Array, da: Array, columns: Sequence[int], others: Sequence[int], dtables: Sequence[Array], dx: Array | None
+        self,
+        x: Array,
+        da: Array,
+        columns: Sequence[int],
+        others: Sequence[int],
+        dtables: Sequence[Array],
+        dx: Array | None,
     ) -> None:
         """Each dtable (c, d) = the sum of da over the samples that named a row; dx gets da of the other columns."""
         start = len(others)

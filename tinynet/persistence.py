@@ -91,7 +91,9 @@ def read(source: str | os.PathLike[str] | bytes) -> tuple[dict[str, Array], dict
         raise ModelFileError(f"{what}: a model file is longer than 8 bytes; this has {len(whole)}")
     (length,) = struct.unpack("<Q", whole[:8])
     if length > min(HEADER_LIMIT, len(whole) - 8):
-        raise ModelFileError(f"{what}: the header should be {length} bytes long, but the file ends before; it is cut off or no model")
+        raise ModelFileError(
+            f"{what}: the header should be {length} bytes long, but the file ends before; it is cut off or no model"
+        )
     try:
         header = json.loads(whole[8 : 8 + length])
         metadata = header.pop("__metadata__")
@@ -101,7 +103,9 @@ def read(source: str | os.PathLike[str] | bytes) -> tuple[dict[str, Array], dict
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelFileError(f"{what}: the header is none of a tinynet model") from None
     if version > FORMAT:
-        raise ModelFileError(f"{what}: written in format {version}, but this tinynet reads up to {FORMAT}; install a newer one")
+        raise ModelFileError(
+            f"{what}: written in format {version}, but this tinynet reads up to {FORMAT}; install a newer one"
+        )
     blank = whole.replace(str(checksum).encode(), NO_CHECKSUM.encode(), 1)
     if hashlib.sha256(blank).hexdigest() != checksum:
         raise ModelFileError(f"{what}: the checksum does not match, so the file is damaged; take another copy")

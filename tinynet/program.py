@@ -33,7 +33,9 @@ def training_step(
     return y
 
 
-def tensors_of(network: Network, w: Workspace, optimizer: Optimizer | None, given: Mapping[str, Array]) -> dict[int, Tensor]:
+def tensors_of(
+    network: Network, w: Workspace, optimizer: Optimizer | None, given: Mapping[str, Array]
+) -> dict[int, Tensor]:
     """id of every array that a step may touch -> the tensor it is. `given` are the arrays with the data."""
     named: dict[int, Tensor] = {}
 

@@ -37,7 +37,8 @@ def mixed(x: Array) -> Array:
     x = x * np.uint32(0x85EBCA6B)
     x = x ^ (x >> np.uint32(13))
     x = x * np.uint32(0xC2B2AE35)
-    return x ^ (x >> np.uint32(16))
+    result: Array = x ^ (x >> np.uint32(16))
+    return result
 
 
 def stream_key(seed: int, layer: int, step: int) -> tuple[int, int]:

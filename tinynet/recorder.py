@@ -59,7 +59,9 @@ class Row:
     def tensors(self) -> Iterator[Tensor]:
         """Every tensor among the arguments, in order."""
         for value in self.arguments.values():
-            yield from (item for item in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(item, Tensor))
+            yield from (
+                item for item in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(item, Tensor)
+            )
 
 
 class Recorder(Operations):
@@ -83,7 +85,7 @@ class Recorder(Operations):
             if id(value) not in self.tensors:
                 raise ValueError(
                     f"{operation} was given an array as {name!r} that is none of the layer's memory m, so it cannot be "
-                    "recorded: write into arrays that forward_arrays or backward_arrays name, not into slices or new ones"
+                    "recorded: use the arrays that forward_arrays and backward_arrays name, not slices or new ones"
                 )
             return self.tensors[id(value)]
         if isinstance(value, (list, tuple)):

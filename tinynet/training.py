@@ -71,8 +71,8 @@ class Training:
                 )
             if not network.alive[0]:
                 raise NonFiniteError(
-                    f"the loss or a gradient is NaN or infinite at step {int(network.step[0])} (batch {batch + 1} of its "
-                    "epoch); the weights are those before it: try a smaller learning rate, clipnorm, or scaled inputs"
+                    f"the loss or a gradient is not finite at step {int(network.step[0])} (batch {batch + 1} of its "
+                    "epoch); the weights are those before it: try a smaller learning rate, clipnorm or scaled inputs"
                 )
             if outputs is not None:
                 outputs[rows] = y

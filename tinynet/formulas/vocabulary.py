@@ -23,8 +23,10 @@ def where(condition: Array, x: Array | float, y: Array | float) -> Array:
     Two plain numbers come back in float32 where that holds both exactly: such an array, like the numbers themselves,
     then takes the precision of whatever it meets.
     """
-    if isinstance(x, (int, float)) and isinstance(y, (int, float)) and np.float32(x) == x and np.float32(y) == y:
-        return np.where(condition, np.float32(x), np.float32(y))
+    if isinstance(x, (int, float)) and isinstance(y, (int, float)):
+        single = np.float32(x), np.float32(y)
+        if (float(single[0]), float(single[1])) == (x, y):  # as doubles: NumPy would compare in float32
+            return np.where(condition, *single)
     return np.where(condition, x, y)
 
 

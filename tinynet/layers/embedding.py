@@ -61,7 +61,7 @@ class Embedding(Layer):
             if wrong.any():
                 raise ValueError(
                     f"column {column} of x holds codes for Embedding, whole numbers from 0 to {count - 1}; "
-                    f"{int(wrong.sum())} of {len(codes)} rows hold something else, the first of them row {int(wrong.argmax())}"
+                    f"{int(wrong.sum())} of {len(codes)} rows hold something else, first row {int(wrong.argmax())}"
                 )
 
     def parameters(self, n_in: int) -> dict[str, Parameter]:
