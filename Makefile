@@ -4,6 +4,11 @@
 PYTHON ?= python3
 NEWER = python3.14 python3.13 python3.12 python3.11
 VENV_PYTHON = .venv/bin/python
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+
+# A user's own settings for pip are for other folders than .venv.
+export PIP_USER = 0
+export PIP_REQUIRE_VIRTUALENV = 0
 
 help:
 	@echo 'make demo       the main job: train, evaluate, save and use a network on real health data'
@@ -37,16 +42,16 @@ notebooks: .venv/has-dev
 
 clean:
 	rm -rf .venv out build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find tinynet tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/has-tabular: .venv/has-pip pyproject.toml
 	@echo 'Installing NumPy, scikit-learn and Matplotlib into .venv (the first time takes about a minute) ...'
-	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[tabular]'
+	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[tabular]'
 	@touch $@
 
 .venv/has-dev: .venv/has-pip pyproject.toml
 	@echo 'Installing the tools for the tests into .venv (the first time takes about a minute) ...'
-	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[dev]'
 	@touch .venv/has-tabular $@
 
 # A Python without ensurepip (Debian's, without python3-venv) makes an environment without pip. The pip outside can put
@@ -66,7 +71,7 @@ clean:
 	    echo "tinynet needs pip, and $$python has none: install pip for it (on Debian: python3-pip)." >&2; \
 	    exit 1; \
 	  fi; \
-	  "$$python" -m pip install --quiet --disable-pip-version-check \
+	  "$$python" $(PIP_INSTALL) \
 	    --target "$$($(VENV_PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" pip || exit 1; \
 	}
 	@touch $@
