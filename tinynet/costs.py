@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tinynet.formulas.reader import read
@@ -58,8 +59,8 @@ def flops(row: Row, n: int) -> int:
     a = row.arguments
     match row.operation:
         case "gemm":
-            cubed: float = a["a"].size(n) * a["b"].size(n) * a["out"].size(n)  # (n k)(k m)(n m)
-            return 2 * round(cubed**0.5)
+            inner = a["a"].size(n) * a["b"].size(n) // a["out"].size(n)  # (n k)(k m) / (n m) = k^2
+            return 2 * int(a["out"].size(n)) * math.isqrt(inner)
         case "bias_activation":
             return int(a["z"].size(n)) * (1 + read(a["f"]).flops)
         case "activation_grad":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from tinynet.program import Program, record, record_prediction
 from tinynet.progress import Progress
 from tinynet.stack import Input, Stack
 from tinynet.training import Training
+
+if TYPE_CHECKING:
+    from tinynet.explain_step import Explanation
 
 
 class Sequential(Stack):
@@ -276,6 +279,15 @@ class Sequential(Stack):
         state, *_ = self._stepping()
         with np.errstate(all="ignore"):
             state.optimizer.update(state.ops, state.network)
+
+    def explain_step(self, x: Any, y: Any, sample_weight: Any = None) -> Explanation:
+        """One training step on the rows given, operation by operation: formula, line of code, shapes and numbers.
+
+        The step is taken by a copy; the model is not changed. In a notebook the formulas are set, `print` gives text.
+        """
+        from tinynet.explain_step import explain_step
+
+        return explain_step(self, x, y, sample_weight)
 
     def batch(self) -> dict[str, Array]:
         """Every array of the batch that went forward, by the name it has in programs: x, z1, a1, dz1, ..."""

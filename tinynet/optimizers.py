@@ -84,9 +84,8 @@ class Optimizer:
         if self.global_clipnorm is not None:
             self.shorten(ops, [network.gradients], self.global_clipnorm)
         ops.advance(network.step)
-        ops.update(
-            self.rule, network.parameters, network.gradients, self.slots, self.hyper, network.step, network.alive
-        )
+        p, g = network.parameters, network.gradients
+        ops.update(self.rule, p, g, self.slots, self.hyper, network.step, network.alive)
 
     def shorten(self, ops: Operations, gradients: list[Array], limit: float) -> None:
         """Each of the gradients, shortened to the norm `limit`."""

@@ -1,0 +1,46 @@
+"""The command: `python -m tinynet demo`, `python -m tinynet gradcheck`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import tinynet
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 where all is well, 1 where something failed, 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m tinynet", description=tinynet.__doc__)
+    parser.add_argument("--version", action="version", version=f"tinynet {tinynet.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="the main job on real health data: preprocess, train, evaluate, deploy")
+    demo.add_argument(
+        "--out", type=Path, default=Path("out"), help="folder for the figure and the model (default: out)"
+    )
+    commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "demo":
+        from tinynet import demo as main_job
+
+        main_job.run(chosen.out)
+        return 0
+    return gradcheck()
+
+
+def gradcheck() -> int:
+    """Print the largest error of each layer, activation and loss."""
+    from tinynet.proof import TOLERANCE, prove
+
+    print(f"{'explicit backward against central differences, float64':<58} {'compared':>8} {'error':>9}")
+    worst = 0.0
+    try:
+        for what, report in prove():
+            print(f"{what:<58} {sum(check.compared for check in report.checks):>8} {report.error:>9.1e}")
+            worst = max(worst, report.error)
+    except tinynet.GradientError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"all gradients agree; largest relative error {worst:.1e}, tolerance {TOLERANCE:.0e}")
+    return 0

@@ -1,0 +1,69 @@
+"""The whole table of layers, activations and losses, each gradient proven once: `python -m tinynet gradcheck`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinynet import regularizers
+from tinynet.activations import ACTIVATIONS
+from tinynet.formulas.vocabulary import Array
+from tinynet.gradcheck import Report, check_layer, gradcheck
+from tinynet.layers import Activation, Dense, Dropout, Embedding, Layer, LayerNormalization
+from tinynet.losses import LOSSES
+from tinynet.model import Sequential
+
+ROWS, COLUMNS, OUTPUTS = 6, 4, 3
+TOLERANCE = 1e-7
+
+
+def layers() -> Iterator[tuple[str, Layer, Array | None]]:
+    """(what it is, the layer, its input where it cannot be any) of every layer and activation."""
+    for name in ACTIVATIONS:
+        yield f"Dense {name}", Dense(5, name), None
+        yield f"Activation {name}", Activation(name), None
+    yield "Dense without bias", Dense(5, "tanh", use_bias=False), None
+    yield "Dropout", Dropout(0.4), None
+    yield "LayerNormalization", LayerNormalization(), None
+    codes = np.array([[0.5, 1, 2, -1.0], [1.5, 0, 2, 0.1], [0.1, 1, 0, 0.7]])
+    yield "Embedding", Embedding([1, 2], [2, 3], [2, 4]), codes
+
+
+def stacks(loss: str) -> Iterator[tuple[str, list[Layer]]]:
+    """(what it ends in, a network of every kind of layer) fit for a loss."""
+    ends = {"poisson": ["softplus"], "binary_crossentropy": ["sigmoid", "softmax"]}
+    default = ["softmax", "sigmoid"] if "categorical" in loss else ["linear"]
+    for end in ends.get(loss, default):
+        penalty = regularizers.L1L2(0.01, 0.02)
+        yield (
+            end,
+            [Dense(6, "gelu", kernel_regularizer=penalty), LayerNormalization(), Dropout(0.2), Dense(OUTPUTS, end)],
+        )
+
+
+def targets(loss: str, generator: np.random.Generator) -> Array:
+    """Targets that the loss can have."""
+    if loss == "sparse_categorical_crossentropy":
+        return generator.integers(0, OUTPUTS, ROWS)
+    if loss == "categorical_crossentropy":
+        return np.eye(OUTPUTS)[generator.integers(0, OUTPUTS, ROWS)]
+    if loss == "binary_crossentropy":
+        return generator.integers(0, 2, (ROWS, OUTPUTS))
+    return np.abs(generator.standard_normal((ROWS, OUTPUTS)))
+
+
+def prove() -> Iterator[tuple[str, Report]]:
+    """(what was checked, its report); raises GradientError at the first that fails."""
+    for what, layer, x in layers():
+        yield what, check_layer(layer, COLUMNS, ROWS, x, TOLERANCE)
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((ROWS, COLUMNS))
+    names = [name for name, made in LOSSES.known.items() if LOSSES.name_of(made()) == name]  # without "mse" and "mae"
+    for name in names:
+        for end, stack in stacks(name):
+            model = Sequential(stack, dtype="float64")
+            model.compile("sgd", name)
+            weights = generator.uniform(0.5, 2.0, ROWS)
+            fused = " fused" if model._compiled(x).objective.fused else ""
+            yield f"{name} of {end}{fused}", gradcheck(model, x, targets(name, generator), weights, TOLERANCE)
