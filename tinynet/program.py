@@ -191,7 +191,7 @@ class Replay:
             part = memory[begin : begin + tensor.nbytes(self.n)]
             self.arrays[tensor] = part.view(tensor.dtype).reshape(tensor.sizes(self.n))
         self.state.setdefault("total", np.full(1, float(self.n)))
-        self.state.setdefault("square_norm", np.zeros(1, program.rows[0].arguments["out"].dtype))
+        self.state.setdefault("square_norm", np.zeros(1, program.output.dtype))
 
     def array(self, tensor: Tensor, given: Mapping[str, Array]) -> Array:
         if tensor.space == "work":
