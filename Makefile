@@ -34,11 +34,7 @@ lint: .venv/has-dev
 
 # Executed in memory: a notebook in the repository stays as its author left it.
 notebooks: .venv/has-dev
-	@for notebook in notebooks/*.ipynb; do \
-	  test -e "$$notebook" || continue; \
-	  echo "executing $$notebook"; \
-	  $(VENV_PYTHON) -c 'from nbclient.cli import main; main()' --log-level=WARN "$$notebook" || exit 1; \
-	done
+	@$(VENV_PYTHON) -c 'from nbclient.cli import main; main()' notebooks/*.ipynb
 
 clean:
 	rm -rf .venv out build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
