@@ -102,7 +102,7 @@ class Explanation:
 
 
 def explain_step(model: Sequential, x: Any, y: Any, sample_weight: Any = None) -> Explanation:
-    """Carry out one training step of a copy of the model on the rows given, and explain it; the model is not changed."""
+    """Carry out one training step of a copy of the model on the rows given, and explain it; the model stays."""
     state = model._compiled(x)
     data = model._data(x, y, sample_weight)
     network, optimizer = state.network.copy(), copy.copy(state.optimizer)
@@ -244,7 +244,8 @@ def _formulas(row: Row, fused_layer: int) -> Iterator[str]:
             mean, each = ("", "n") if outputs == 1 or read(a["f"]).is_row else (r"\frac{1}{m} \sum_j", "n m")
             yield rf"L = \frac{{1}}{{n}} \sum_i w_i {mean}\, \mathrm{{loss}}(y_i, t_i)"
             yield from of(a["f"], a["y"].name, a["t"].name)
-            yield rf"{s('dy')} = \frac{{\partial L}}{{\partial {s('y')}}} = \frac{{w}}{{{each}}}\, \mathrm{{loss}}'(y, t)"
+            partial = rf"\frac{{\partial L}}{{\partial {s('y')}}}"
+            yield rf"{s('dy')} = {partial} = \frac{{w}}{{{each}}}\, \mathrm{{loss}}'(y, t)"
             yield from of(a["f"].derivative, a["y"].name, a["t"].name)
         case "dropout":
             yield rf"{s('out')} = \frac{{{s('x')} \odot k}}{{1 - {a['rate']:g}}},\; k_{{ij}} \in \{{0, 1\}}"

@@ -80,10 +80,10 @@ class Report:
         if self.failed:
             worst = max(self.failed, key=lambda check: (check.layer, check.error))
             where = f"layer {worst.layer} ({worst.kind})" if worst.layer else "the input"
-            raise GradientError(
-                f"the gradient d{worst.tensor} of {where} is wrong: its relative error is {worst.error:.2e}, "
-                f"above {self.tolerance:.0e}\n{self}"
-            )
+            why = f"is wrong: its relative error is {worst.error:.2e}, above {self.tolerance:.0e}"
+            if np.isnan(worst.error):
+                why = "is not a number: backward did not write it, or forward is not finite here"
+            raise GradientError(f"the gradient d{worst.tensor} of {where} {why}\n{self}")
 
 
 def gradcheck(

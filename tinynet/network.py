@@ -42,7 +42,7 @@ class Workspace:
         for index, (layer, n_in, views) in enumerate(
             zip(network.layers, network.widths, network.views, strict=False), start=1
         ):
-            m = Memory(index=index, seed=network.seed, step=network.step, dx=None, **views)
+            m = Memory(index, network.seed, network.step, **views)
             columns = dict(layer.forward_arrays(n_in))
             if training:
                 columns |= layer.backward_arrays(n_in)

@@ -89,17 +89,20 @@ class _Unroller:
         return results
 
     def bound(self, name: str, tree: ast.expr) -> ast.expr:
-        """A name for the tree, which becomes a step; a name or a number is as good as a name."""
+        """A name for the tree, which becomes a step unless it is one already; a number is as good as a name."""
         kind = kind_of(tree)
         if kind == "scalar" and not has_names(tree):
             return number(tree)
         if isinstance(tree, (ast.Name, ast.Constant)) or is_cast(tree):
             return tree
-        fresh = self.fresh(name)
-        (self.scalar_steps if kind == "scalar" else self.steps).append((fresh, tree))
-        if varies(tree, self.varying):
-            self.varying.add(fresh)
-        return of_kind(kind, ast.Name(fresh))
+        steps = self.scalar_steps if kind == "scalar" else self.steps
+        same = [known for known, step in steps if ast.dump(step) == ast.dump(tree)]
+        if not same:
+            same = [self.fresh(name)]
+            steps.append((same[0], tree))
+            if varies(tree, self.varying):
+                self.varying.add(same[0])
+        return of_kind(kind, ast.Name(same[0]))
 
     def fresh(self, name: str) -> str:
         """The name, with a number where it is taken."""
@@ -147,7 +150,7 @@ class _Unroller:
         for keyword in node.keywords:
             names[str(keyword.arg)] = self.bound(str(keyword.arg), self.visit(keyword.value))
         names |= {name: self.bound(name, tree) for name, tree in zip(helper.arrays, trees, strict=True)}
-        return self.body(helper, names)[0]
+        return self.bound(helper.name, self.body(helper, names)[0])
 
     def constant(self, tree: ast.expr, kind: str = "real") -> ast.expr:
         """A name for what the scalars come to; a number where no scalar is in it."""

@@ -31,8 +31,7 @@ class Activation(Layer):
     def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
         """a = f(z)."""
         ops.apply(self.activation, [x], [m.a])
-        result: Array = m.a
-        return result
+        return m.a
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """dz = da f'(z)."""

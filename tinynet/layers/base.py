@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from tinynet.formulas.formula import Formula
@@ -27,7 +26,7 @@ class Parameter:
     penalty: Formula | None = None
 
 
-class Memory(SimpleNamespace):
+class Memory:
     """One layer's arrays by name.
 
     Parameters stand under the names that `parameters` gives them and their gradients under `d` + name; beside them
@@ -41,7 +40,11 @@ class Memory(SimpleNamespace):
     step: Array
     dx: Array | None
 
-    def __getattr__(self, name: str) -> Any:
+    def __init__(self, index: int, seed: int, step: Array, **arrays: Array) -> None:
+        self.index, self.seed, self.step, self.dx = index, seed, step, None
+        vars(self).update(arrays)
+
+    def __getattr__(self, name: str) -> Array:
         raise AttributeError(f"layer {self.index} has no array {name!r}; it has {', '.join(sorted(vars(self)))}")
 
 

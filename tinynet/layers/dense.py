@@ -72,8 +72,7 @@ class Dense(Layer):
             ops.bias_activation(m.z, m.b, self.activation, m.a)
         else:
             ops.apply(self.activation, [m.z], [m.a])
-        result: Array = m.a
-        return result
+        return m.a
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """dz = da f'(z), then as `backward_from_z`."""
@@ -94,8 +93,7 @@ class Dense(Layer):
         return self.activation
 
     def pre_activation(self, m: Memory, x: Array) -> Array:
-        z: Array = m.z
-        return z
+        return m.z
 
     def config(self) -> dict[str, Any]:
         return {

@@ -35,8 +35,7 @@ class Dropout(Layer):
         if not training:
             return x
         ops.dropout(x, self.rate, m.seed, m.index, m.step, m.a)
-        result: Array = m.a
-        return result
+        return m.a
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """dx = da k / (1 - rate), with the same k."""

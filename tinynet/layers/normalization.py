@@ -54,8 +54,7 @@ class LayerNormalization(Layer):
     def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
         """a = gamma x_hat + beta."""
         ops.apply(self.formula, [x, m.gamma, m.beta], [m.a])
-        result: Array = m.a
-        return result
+        return m.a
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """dx through the row (see the formula),  dgamma = the sum of da x_hat,  dbeta = the sum of da."""
