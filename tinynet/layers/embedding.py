@@ -39,7 +39,7 @@ class Embedding(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(input_shape=input_shape, name=name)
-        self.columns = [columns] if isinstance(columns, int) else [int(column) for column in columns]
+        self.columns = [int(column) for column in several(columns)]
         if not self.columns or len(set(self.columns)) < len(self.columns) or min(self.columns) < 0:
             raise ValueError(f"columns are different numbers, counted from 0; given was {columns!r}")
         self.input_dim = one_each("input_dim", input_dim, len(self.columns))
@@ -77,8 +77,7 @@ class Embedding(Layer):
     def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
         """a = [x_others, E_1[x_c1], E_2[x_c2], ...]."""
         ops.embed(x, self.tables(m, "E"), self.columns, self.others, m.a)
-        result: Array = m.a
-        return result
+        return m.a
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """dE_i[c] = the sum of da's i-th part over the samples with code c;  dx = da for numbers, 0 for codes."""
@@ -94,9 +93,17 @@ class Embedding(Layer):
         }
 
 
+def several(given: int | Sequence[int]) -> list[int]:
+    """One number, or several, as a list; a number of NumPy's, such as `codes.max() + 1`, is a number too."""
+    values: list[int] = np.atleast_1d(np.asarray(given)).tolist()
+    return values
+
+
 def one_each(what: str, given: int | Sequence[int], count: int) -> list[int]:
     """One whole number of at least 1 for each of `count` columns."""
-    values = [given] * count if isinstance(given, int) else list(given)
+    values = several(given)
+    if np.ndim(given) == 0:
+        values *= count
     if len(values) != count:
         raise ValueError(f"{what} has one number for each of the {count} chosen columns; given were {len(values)}")
     return [positive(what, value) for value in values]
