@@ -2,15 +2,19 @@
 
 __version__ = "0.1.0"
 
+from typing import TYPE_CHECKING, Any
+
 from tinynet import activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers
 from tinynet.formulas.formula import Formula, derivative_of, gradient_of
 from tinynet.gradcheck import GradientError, check_layer, gradcheck
 from tinynet.model import Sequential
-from tinynet.model_file import load_model
-from tinynet.persistence import ModelFileError
 from tinynet.random import set_random_seed
 from tinynet.stack import Input
 from tinynet.training import NonFiniteError
+
+if TYPE_CHECKING:
+    from tinynet.model_file import load_model
+    from tinynet.persistence import ModelFileError
 
 __all__ = [
     "Formula",
@@ -34,3 +38,16 @@ __all__ = [
     "regularizers",
     "set_random_seed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What reads files is loaded when first asked for: hashlib, json and pathlib would double the time of import."""
+    if name == "load_model":
+        from tinynet.model_file import load_model
+
+        return load_model
+    if name == "ModelFileError":
+        from tinynet.persistence import ModelFileError
+
+        return ModelFileError
+    raise AttributeError(f"module 'tinynet' has no attribute {name!r}")

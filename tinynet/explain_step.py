@@ -22,8 +22,9 @@ from tinynet.formulas.latex import latex
 from tinynet.formulas.reader import read
 from tinynet.formulas.vocabulary import Array
 from tinynet.network import Workspace
-from tinynet.program import tensors_of, training_step
+from tinynet.program import tensors_of
 from tinynet.recorder import Recorder, Row, Tensor
+from tinynet.step import training_step
 
 if TYPE_CHECKING:
     from tinynet.model import Sequential

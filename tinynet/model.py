@@ -19,13 +19,13 @@ from tinynet.metrics import Metric
 from tinynet.metrics import get as metric_named
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
-from tinynet.program import Program, record, record_prediction
 from tinynet.progress import Progress
 from tinynet.stack import Input, Stack
 from tinynet.training import Training
 
 if TYPE_CHECKING:
     from tinynet.explain_step import Explanation
+    from tinynet.program import Program
 
 
 class Sequential(Stack):
@@ -297,6 +297,8 @@ class Sequential(Stack):
 
     def program(self, batch_size: int = 32, training: bool = True) -> Program:
         """What one training step (or one prediction) does, operation by operation; `print` lists it."""
+        from tinynet.program import record, record_prediction
+
         size = whole("batch_size", batch_size, 1)
         if not training:
             return record_prediction(self._built(), size)

@@ -128,7 +128,7 @@ class Operations:
 
     def finite_guard(self, value: Array, gradients: Array, alive: Array) -> None:
         """alive (1,) = 0 from the first step whose loss or gradients are not finite; `update` then does nothing."""
-        alive *= bool(np.isfinite(value[0]) and np.isfinite(np.sum(gradients, dtype=np.float64)))
+        alive *= bool(np.isfinite(value[0]) and np.isfinite(np.add.reduce(gradients)))  # NaN and infinity outlive a sum
 
     def advance(self, step: Array) -> None:
         """step (1,) += 1."""

@@ -16,21 +16,7 @@ from tinynet.network import LINE, Network, Workspace, aligned_zeros
 from tinynet.operations import Operations
 from tinynet.optimizers import Optimizer
 from tinynet.recorder import Recorder, Row, Tensor, array_pointer, shown
-
-
-def training_step(
-    ops: Operations, network: Network, w: Workspace, data: Mapping[str, Array], order: Array,
-    objective: Objective, optimizer: Optimizer,
-) -> Array:  # fmt: skip
-    """One step of gradient descent on the rows of `data` that `order` names; returns the outputs y (n, n_out)."""
-    ops.gather(data["X"], order, w.x)
-    ops.gather(data["T"], order, w.t)
-    ops.gather(data["weights"], order, w.weight)
-    y = network.forward(ops, w, w.x, training=True)
-    d = network.loss_and_gradient(ops, w, y, objective)
-    network.backward(ops, w, d, objective)
-    optimizer.update(ops, network)
-    return y
+from tinynet.step import training_step
 
 
 def tensors_of(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 
-_generator = np.random.default_rng()
+_generator: np.random.Generator | None = None  # made when first needed: loading numpy.random takes ten milliseconds
 
 
 def set_random_seed(seed: int) -> None:
@@ -25,6 +25,9 @@ def set_random_seed(seed: int) -> None:
 
 def new_generator() -> np.random.Generator:
     """A Generator of a model's own, seeded from the one that `set_random_seed` sets."""
+    global _generator
+    if _generator is None:
+        _generator = np.random.default_rng()
     return np.random.default_rng(_generator.integers(2**63))
 
 

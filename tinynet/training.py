@@ -12,7 +12,7 @@ from tinynet.losses import Objective
 from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
 from tinynet.optimizers import Optimizer
-from tinynet.program import training_step
+from tinynet.step import training_step
 
 KEPT_WORKSPACES = 4  # the full batch, the last partial one, and the same of validation
 
