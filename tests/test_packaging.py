@@ -19,7 +19,7 @@ ROOMS = [
     ("formulas",),
     ("registry", "random", "operations", "activations", "regularizers"),
     ("initializers", "losses", "optimizers", "schedules", "layers"),
-    ("network",),
+    ("network", "step"),
     ("costs", "recorder", "program"),
     ("backends",),
     ("data", "metrics", "callbacks", "progress", "training", "stack", "gradcheck", "explain_step"),

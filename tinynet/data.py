@@ -40,6 +40,8 @@ def numbers(given: Any, what: str) -> Array:
 
 def in_precision(array: Array, dtype: np.dtype, what: str) -> Array:
     """The array in the model's precision, contiguous. Raises ValueError where a number does not fit into it."""
+    if array.dtype == dtype:
+        return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):
         cast = np.ascontiguousarray(array, dtype=dtype)
     if array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize and not np.isfinite(cast).all():

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from types import FunctionType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,8 +39,7 @@ class GradientError(AssertionError):
     """A backward pass disagrees with its forward pass."""
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """What was found for one tensor: its layer (0 for the input), name, error, and how many elements were compared."""
 
     layer: int
@@ -52,12 +50,12 @@ class Check:
     at_kinks: int
 
 
-@dataclass
 class Report:
     """All checks of a network; `print(report)` is a table, `report.error` the largest error."""
 
-    checks: list[Check] = field(default_factory=list)
-    tolerance: float = 1e-6
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = tolerance
+        self.checks: list[Check] = []
 
     @property
     def error(self) -> float:

@@ -7,8 +7,7 @@ batch of n samples is (1 / n) sum_i weight_i loss_i: weighted losses are divided
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.registry import Registry
 
 
-@dataclass(frozen=True)
-class Objective:
+class Objective(NamedTuple):
     """What is minimised: a loss formula, taken on the last layer's z where `fused`, else on its output."""
 
     formula: Formula

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,16 +20,14 @@ class NonFiniteError(ArithmeticError):
     """The loss or a gradient became NaN or infinite; the weights are those of the step before."""
 
 
-@dataclass
 class Training:
     """A network in training: what is minimised, by which optimizer, in which memory."""
 
-    network: Network
-    objective: Objective
-    optimizer: Optimizer
-    target_columns: int
-    ops: Operations = field(default_factory=Operations)
-    workspaces: dict[int, Workspace] = field(default_factory=dict)
+    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, target_columns: int) -> None:
+        self.network, self.objective, self.optimizer = network, objective, optimizer
+        self.target_columns = target_columns
+        self.ops = Operations()
+        self.workspaces: dict[int, Workspace] = {}
 
     def workspace(self, n: int) -> Workspace:
         """The memory for a batch of n rows, kept from step to step."""

@@ -8,8 +8,7 @@ layer serves training, prediction in many threads, the recorder, and every backe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
@@ -17,8 +16,7 @@ from tinynet.initializers import Initializer
 from tinynet.operations import Operations
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """Something learned: its shape, how it begins, and the penalty on it, if any."""
 
     shape: tuple[int, ...]
