@@ -14,7 +14,8 @@ tests.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,7 +41,11 @@ class GradientError(AssertionError):
 
 
 class Check(NamedTuple):
-    """What was found for one tensor: its layer (0 for the input), name, error, and how many elements were compared."""
+    """What was found for one tensor: the layer whose backward makes its gradient, the error, how much was compared.
+
+    `tensor` is a parameter's name, or "x" for the layer's input. The loss stands behind the last layer: its kind is
+    "loss", its tensor the "y" it takes, or "z" where it is fused with the last activation.
+    """
 
     layer: int
     kind: str
@@ -48,6 +53,10 @@ class Check(NamedTuple):
     error: float
     compared: int
     at_kinks: int
+
+    @property
+    def where(self) -> str:
+        return "the loss" if self.kind == "loss" else f"layer {self.layer} ({self.kind})"
 
 
 class Report:
@@ -66,28 +75,25 @@ class Report:
         return [check for check in self.checks if not check.error <= self.tolerance]
 
     def __str__(self) -> str:
-        lines = [f"{'layer':<24} {'tensor':<8} {'relative error':>14} {'compared':>9} {'at kinks':>9}"]
-        for c in self.checks:
-            where = f"{c.layer} {c.kind}" if c.layer else c.kind
-            lines.append(f"{where:<24} {c.tensor:<8} {c.error:>14.2e} {c.compared:>9} {c.at_kinks:>9}")
+        lines = [f"{'layer':<28} {'tensor':<8} {'relative error':>14} {'compared':>9} {'at kinks':>9}"]
+        lines += [f"{c.where:<28} {c.tensor:<8} {c.error:>14.2e} {c.compared:>9} {c.at_kinks:>9}" for c in self.checks]
         verdict = "failed" if self.failed else "passed"
         return "\n".join([*lines, f"largest error {self.error:.2e}, tolerance {self.tolerance:.0e}: {verdict}"])
 
     def raise_if_failed(self) -> None:
-        """Raises GradientError naming the failing layer nearest the output: a fault there spoils all before it."""
+        """Raises GradientError naming the failing layer nearest the loss: a fault there spoils all before it."""
         if self.failed:
             worst = max(self.failed, key=lambda check: (check.layer, check.error))
-            where = f"layer {worst.layer} ({worst.kind})" if worst.layer else "the input"
             why = f"is wrong: its relative error is {worst.error:.2e}, above {self.tolerance:.0e}"
             if np.isnan(worst.error):
                 why = "is not a number: backward did not write it, or forward is not finite here"
-            raise GradientError(f"the gradient d{worst.tensor} of {where} {why}\n{self}")
+            raise GradientError(f"the gradient d{worst.tensor} of {worst.where} {why}\n{self}")
 
 
 def gradcheck(
     model: Sequential, x: Any, y: Any, sample_weight: Any = None, tolerance: float = 1e-6, elements: int = 200
 ) -> Report:
-    """Check every parameter's gradient and the input's, of the model's loss on the rows x and y.
+    """Check the gradient of every parameter, of every layer's input and of the loss, on the rows x and y.
 
     Parameters
     ----------
@@ -98,14 +104,14 @@ def gradcheck(
 
     Raises
     ------
-    GradientError : naming the layer nearest the output that fails, and the tensor
+    GradientError : naming the layer whose backward is wrong, and the tensor
     """
     state = model._compiled(x)
     data = model._data(x, y, sample_weight)
     network = state.network.copy(np.float64)
     w = Workspace(network, len(data["X"]), True, state.target_columns, input_gradient=True)
     w.x[...], w.t[...], w.weight[...] = data["X"], data["T"], data["weights"]
-    report = _check(network, w, _of_loss(network, w, state.objective), tolerance, elements)
+    report = _check(Problem(network, w, state.objective), tolerance, elements)
     report.raise_if_failed()
     return report
 
@@ -120,7 +126,7 @@ def check_layer(
     layer : what to check
     n_in : number of columns of x
     rows : number of rows; default 5
-    x : the input (rows, n_in); default standard normal
+    x : the input (rows, n_in); default standard normal, and codes where an Embedding expects them
     tolerance, elements : as for `gradcheck`
     seed : decides what is drawn
 
@@ -132,100 +138,101 @@ def check_layer(
     network = Network([layer], n_in, np.float64, seed=seed)
     for p in network.parameter_list():
         p[...] = generator.standard_normal(p.shape)
-    x = generator.standard_normal((rows, n_in)) if x is None else np.asarray(x, dtype=np.float64)
+    if x is None:
+        x = generator.standard_normal((rows, n_in))
+        if isinstance(layer, Embedding):
+            x[:, layer.columns] = generator.integers(layer.input_dim, size=(rows, len(layer.columns)))
+    x = np.asarray(x, dtype=np.float64)
+    if isinstance(layer, Embedding):
+        layer.check_codes(x)
     w = Workspace(network, len(x), True, network.widths[-1], input_gradient=True)
     w.x[...] = x
     cotangent = generator.standard_normal((len(x), network.widths[-1]))
-    report = _check(network, w, _of_cotangent(network, w, cotangent), tolerance, elements)
+    report = _check(Problem(network, w, None, cotangent), tolerance, elements)
     report.raise_if_failed()
     return report
 
 
-# (the scalar function of the parameters and x, and the backward that leaves its gradients and returns dx)
-Problem = tuple[Callable[[Operations], float], Callable[[], Array]]
+class Problem:
+    """A scalar function of parameters and inputs: the mean loss of a batch, or without a loss sum(cotangent y).
 
+    The gradient of the latter with respect to y is the cotangent itself.
+    """
 
-def _of_loss(network: Network, w: Workspace, objective: Objective) -> Problem:
-    """The mean loss of the workspace's batch."""
+    def __init__(
+        self, network: Network, w: Workspace, objective: Objective | None, cotangent: Array | None = None
+    ) -> None:
+        self.network, self.w, self.objective, self.cotangent = network, w, objective, cotangent
+        self.entered = [w.x]  # what enters each layer, then what enters the loss
 
-    def value(ops: Operations) -> float:
+    def value(self, ops: Operations, first: int = 0) -> float:
+        """The scalar, from what enters layer `first` (counted from 0) on."""
+        network, y = self.network, self.entered[first]
+        for layer, m in list(zip(network.layers, self.w.memories, strict=True))[first:]:
+            y = layer.forward(ops, m, y, True)
+        if self.objective is None:
+            return float(np.sum(self.cotangent * y))
         network.value[...] = 0.0
+        network.loss_and_gradient(ops, self.w, y, self.objective)
+        return float(network.value[0]) / self.w.n
+
+    def tensors(self) -> list[tuple[int, str, str, Array, Array]]:
+        """(layer counted from 1, its kind, tensor, the array to change, its analytic gradient), layer by layer."""
+        network, w, ops, found = self.network, self.w, Operations(), []
+        network.gradients[...] = np.nan  # what backward forgets to write stays NaN, and fails
         y = network.forward(ops, w, w.x, training=True)
-        network.loss_and_gradient(ops, w, y, objective)
-        return float(network.value[0]) / w.n
-
-    def gradient() -> Array:
-        ops = Operations()
-        y = network.forward(ops, w, w.x, training=True)
-        d = network.loss_and_gradient(ops, w, y, objective)
-        dx = network.backward(ops, w, d, objective)
-        assert dx is not None
-        return dx
-
-    return value, gradient
-
-
-def _of_cotangent(network: Network, w: Workspace, cotangent: Array) -> Problem:
-    """sum(cotangent y): its gradient with respect to y is the cotangent itself."""
-    no_loss = Objective(Formula(lambda y, t: y), fused=False)
-
-    def value(ops: Operations) -> float:
-        return float(np.sum(cotangent * network.forward(ops, w, w.x, training=True)))
-
-    def gradient() -> Array:
-        ops = Operations()
-        network.forward(ops, w, w.x, training=True)
-        dx = network.backward(ops, w, cotangent, no_loss)
-        if dx is None:
-            raise GradientError(f"{type(network.layers[0]).__name__}.backward returned no dx although m.dx is there")
-        return dx
-
-    return value, gradient
+        d = self.cotangent if self.objective is None else network.loss_and_gradient(ops, w, y, self.objective)
+        assert d is not None
+        network.backward(ops, w, d, self.objective or Objective(Formula(lambda y, t: y), fused=False))
+        self.entered = [*w.inputs, y]
+        for index, layer in enumerate(network.layers, 1):
+            kind, views, dx = type(layer).__name__, network.views[index - 1], w.input_gradients[index - 1]
+            if dx is None:
+                raise GradientError(f"{kind}.backward returned no dx although m.dx is there")
+            found += [
+                (index, kind, name, views[name], views["d" + name].copy()) for name in network.specifications[index - 1]
+            ]
+            found.append((index, kind, "x", w.inputs[index - 1], dx.copy()))
+        if self.objective is not None:
+            fused = self.objective.fused
+            taken = network.layers[-1].pre_activation(w.memories[-1], w.inputs[-1]) if fused else y
+            found.append((len(network.layers) + 1, "loss", "z" if fused else "y", taken, w.dy.copy()))
+        return found
 
 
-def _check(network: Network, w: Workspace, problem: Problem, tolerance: float, elements: int) -> Report:
-    value, gradient = problem
+def _check(problem: Problem, tolerance: float, elements: int) -> Report:
+    network = problem.network
     generator, watch = np.random.default_rng(0), SideWatch()
     report = Report(tolerance=tolerance)
     with np.errstate(all="ignore"):
-        network.gradients[...] = np.nan  # what backward forgets to write stays NaN, and fails
-        dx = gradient().copy()
-        for layer, kind, tensor, array, analytic in _tensors(network, w, dx):
+        for layer, kind, tensor, array, analytic in problem.tensors():
+            size = abs(problem.value(Operations()))  # from the first layer on, so every array is as it was
             numeric, at_kinks = np.zeros_like(analytic), 0
             compared = np.zeros(analytic.shape, bool)
-            places = _places(network, tensor, layer, array, generator, elements)
-            for place in places:
-                found = _difference(value, watch, array, place)
+            codes = network.layers[0] if layer == 1 and tensor == "x" else None
+            for place in _places(array, codes, generator, elements):
+                found = _difference(partial(problem.value, first=layer - 1), watch, array, place)
                 if found is None:
                     at_kinks += 1
                 else:
                     numeric[place], compared[place] = found, True
             a, n = analytic[compared], numeric[compared]
-            noise = ROUNDING * (1.0 + abs(value(Operations()))) / STEP * max(1.0, len(a) ** 0.5)
+            noise = ROUNDING * (1.0 + size) / STEP * max(1.0, len(a) ** 0.5)
             scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(n)), noise / tolerance)
             error = float(np.linalg.norm(a - n)) / scale if len(a) else 0.0
+            if not np.isfinite(analytic).all():  # in a place that was not drawn, perhaps
+                error = np.nan
             report.checks.append(Check(layer, kind, tensor, error, len(a), at_kinks))
     return report
 
 
-def _tensors(network: Network, w: Workspace, dx: Array) -> Iterator[tuple[int, str, str, Array, Array]]:
-    """(layer, its kind, tensor, the array to change, a copy of its analytic gradient)."""
-    for index, (layer, specs, views) in enumerate(
-        zip(network.layers, network.specifications, network.views, strict=True), 1
-    ):
-        for name in specs:
-            yield index, type(layer).__name__, name, views[name], views["d" + name].copy()
-    yield 0, "input", "x", w.x, dx
-
-
 def _places(
-    network: Network, tensor: str, layer: int, array: Array, generator: np.random.Generator, elements: int
+    array: Array, entered: Layer | None, generator: np.random.Generator, elements: int
 ) -> list[tuple[int, ...]]:
-    """The elements to change: all or a draw; never the codes of an embedding, which cannot change a little."""
+    """The elements to change: all or a draw; never codes that enter an embedding, which cannot change a little."""
     places = [tuple(int(i) for i in place) for place in np.ndindex(*array.shape)]
-    first = network.layers[0]
-    if layer == 0 and tensor == "x" and isinstance(first, Embedding):
-        places = [place for place in places if place[1] not in first.columns]
+    if isinstance(entered, Embedding):
+        places = [place for place in places if place[1] not in entered.columns]
     if len(places) > elements:
         places = [places[i] for i in generator.choice(len(places), elements, replace=False)]
     return places

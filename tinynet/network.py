@@ -39,6 +39,7 @@ class Workspace:
         self.batch_arrays: dict[str, Array] = {}  # name -> an array of n rows, for the recorder and the curious
         self.memories: list[Memory] = []
         self.inputs: list[Array] = []  # what entered each layer in the last forward
+        self.input_gradients: list[Array | None] = []  # dx of each layer in the last backward
         for index, (layer, n_in, views) in enumerate(
             zip(network.layers, network.widths, network.views, strict=False), start=1
         ):
@@ -162,17 +163,18 @@ class Network:
     def backward(self, ops: Operations, w: Workspace, d: Array, objective: Objective) -> Array | None:
         """Every parameter's gradient, the penalties' included, from d; returns dx where the workspace has room."""
         way = list(zip(self.layers, w.memories, w.inputs, strict=True))
-        result: Array | None = d
-        if objective.fused:
-            layer, m, x = way.pop()
-            result = layer.backward_from_z(ops, m, x, d)
+        dx: Array | None = d
+        w.input_gradients = []
         for layer, m, x in reversed(way):
-            assert result is not None
-            result = layer.backward(ops, m, x, result)
+            if dx is None:
+                raise TypeError(f"backward of layer {m.index + 1} returned no dx, although m.dx is there")
+            fused = objective.fused and m.index == len(way)
+            dx = layer.backward_from_z(ops, m, x, dx) if fused else layer.backward(ops, m, x, dx)
+            w.input_gradients.insert(0, dx)
         for spec, p, dp in self.penalties():
             assert spec.penalty is not None
             ops.regularize_grad(spec.penalty, p, dp)
-        return result
+        return dx
 
     def copy(self, dtype: np.dtype | type | None = None) -> Network:
         """The same layers over memory of its own with the same parameters, in another precision where asked."""
