@@ -49,7 +49,7 @@ class Workspace:
                 columns |= layer.backward_arrays(n_in)
                 columns |= {"dx": n_in} if index > 1 or input_gradient else {}
             for name, width in columns.items():
-                named = f"da{index - 1}" if name == "dx" else f"{name}{index}"
+                named = f"{name}{index}" if name != "dx" else f"da{index - 1}" if index > 1 else "dx"
                 setattr(m, name, self.array(named, width))
             self.memories.append(m)
         self.total = np.full(1, float(n))
