@@ -29,7 +29,7 @@ WORDS = {
     "row_sum": r"\sum_{1} {0}", "row_mean": r"\operatorname{{mean}}_{1}\left({0}\right)",
     "row_max": r"\max_{1}\left({0}\right)",
 }  # fmt: skip
-COMPARISONS = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
+COMPARISONS = {"<=": r"\leq", ">=": r"\geq", "==": "=", "!=": r"\neq"}
 SUM, PRODUCT, FACTOR, BASE = 1, 2, 3, 4  # how tightly a place binds what stands in it
 
 
@@ -134,10 +134,8 @@ class _Printer:
 
     def product(self, left: ast.AST, right: ast.AST, binds: int) -> str:
         """A dot before a number or after a name of several letters; a thin space does elsewhere."""
-        minus = isinstance(left, ast.UnaryOp)  # -a b stands as it is, where a sum may stand
-        first = self.walk(left, SUM if minus else PRODUCT)
-        if ends_in_sum(left):
-            first = wrapped(first, True)
+        minus = isinstance(left, ast.UnaryOp) and not ends_in_sum(left)  # -a b stands as it is, where a sum may stand
+        first = wrapped(self.walk(left, SUM if minus else PRODUCT), called(left) == "row_sum")
         second = self.walk(right, FACTOR)
         dotted = second[0].isdigit() or re.search(r"\\mathrm\{\w*\}$", first.replace(r"\_", "_"))
         times = r"\cdot" if dotted else r"\,"
