@@ -45,13 +45,15 @@ class Embedding(Layer):
         self.input_dim = one_each("input_dim", input_dim, len(self.columns))
         self.output_dim = one_each("output_dim", output_dim, len(self.columns))
         self.embeddings_initializer = INITIALIZERS.get(embeddings_initializer)
-        self.others: list[int] = []
 
     def build(self, n_in: int) -> int:
         if max(self.columns) >= n_in:
             raise ValueError(f"Embedding chooses column {max(self.columns)}, but x has only columns 0 to {n_in - 1}")
-        self.others = [column for column in range(n_in) if column not in self.columns]
-        return len(self.others) + sum(self.output_dim)
+        return len(self.others(n_in)) + sum(self.output_dim)
+
+    def others(self, n_in: int) -> list[int]:
+        """The columns that hold numbers."""
+        return [column for column in range(n_in) if column not in self.columns]
 
     def check_codes(self, x: Array) -> None:
         """Raises ValueError where a chosen column of x (n, k) holds anything but whole numbers below its input_dim."""
@@ -69,19 +71,19 @@ class Embedding(Layer):
         return {f"E{i}": Parameter(size, self.embeddings_initializer) for i, size in enumerate(sizes, 1)}
 
     def forward_arrays(self, n_in: int) -> dict[str, int]:
-        return {"a": len(self.others) + sum(self.output_dim)}
+        return {"a": self.build(n_in)}
 
     def tables(self, m: Memory, prefix: str) -> list[Array]:
         return [getattr(m, f"{prefix}{i}") for i in range(1, len(self.columns) + 1)]
 
     def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
         """a = [x_others, E_1[x_c1], E_2[x_c2], ...]."""
-        ops.embed(x, self.tables(m, "E"), self.columns, self.others, m.a)
+        ops.embed(x, self.tables(m, "E"), self.columns, self.others(x.shape[1]), m.a)
         return m.a
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """dE_i[c] = the sum of da's i-th part over the samples with code c;  dx = da for numbers, 0 for codes."""
-        ops.embed_grad(x, da, self.columns, self.others, self.tables(m, "dE"), m.dx)
+        ops.embed_grad(x, da, self.columns, self.others(x.shape[1]), self.tables(m, "dE"), m.dx)
         return m.dx
 
     def config(self) -> dict[str, Any]:
