@@ -26,6 +26,11 @@ def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype | type) -> Array:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
+def numbered(name: str, layer: int) -> str:
+    """The name of a layer's array in programs: W1, dz2, and E1_3 for the E1 of layer 3."""
+    return f"{name}{'_' if name[-1].isdigit() else ''}{layer}"
+
+
 class Workspace:
     """Everything that a batch of n rows writes: each layer's arrays, the gathered rows, the gradient of the loss.
 
@@ -47,10 +52,10 @@ class Workspace:
             columns = dict(layer.forward_arrays(n_in))
             if training:
                 columns |= layer.backward_arrays(n_in)
-                columns |= {"dx": n_in} if index > 1 or input_gradient else {}
             for name, width in columns.items():
-                named = f"{name}{index}" if name != "dx" else f"da{index - 1}" if index > 1 else "dx"
-                setattr(m, name, self.array(named, width))
+                m.put(name, self.array(numbered(name, index), width))
+            if training and (index > 1 or input_gradient):
+                m.dx = self.array(f"da{index - 1}" if index > 1 else "dx", n_in)
             self.memories.append(m)
         self.total = np.full(1, float(n))
         if training:
@@ -60,6 +65,8 @@ class Workspace:
             self.dy = self.array("dy", network.widths[-1])
 
     def array(self, name: str, columns: int) -> Array:
+        if name in self.batch_arrays:
+            raise ValueError(f"two arrays of the network would be called {name}; give your own layer's another name")
         made = self.batch_arrays[name] = aligned_zeros((self.n, columns), self.dtype)
         return made
 

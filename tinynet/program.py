@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from tinynet.costs import flops, reads, written_names
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Objective
-from tinynet.network import LINE, Network, Workspace, aligned_zeros
+from tinynet.network import LINE, Network, Workspace, aligned_zeros, numbered
 from tinynet.operations import Operations
 from tinynet.optimizers import Optimizer
 from tinynet.recorder import Recorder, Row, Tensor, array_pointer, shown
@@ -38,7 +37,7 @@ def tensors_of(
             if name.startswith("d") and name[1:] in views:
                 base, space = (network.gradients, "gradients")
             offset = (array_pointer(view) - array_pointer(base)) // network.dtype.itemsize
-            add(view, f"{name}{'_' if name[-1].isdigit() else ''}{index}", space, offset=offset)
+            add(view, numbered(name, index), space, offset=offset)
     for name in ("step", "value", "alive"):
         add(getattr(network, name), name, "state")
     add(w.total, "total", "state")
@@ -131,9 +130,8 @@ def record(network: Network, objective: Objective, optimizer: Optimizer, batch: 
 
     The step is carried out, on a copy of the network and on rows of zeros, and written down while it runs.
     """
-    network, optimizer = network.copy(), copy.copy(optimizer)
-    optimizer.slots = None
-    optimizer.bind(network)
+    network = network.copy()
+    optimizer = optimizer.copy(network)
     w = Workspace(network, batch, True, target_columns)
     n_in = network.widths[0]
     data = {"X": np.zeros((batch, n_in)), "T": np.zeros((batch, target_columns)), "weights": np.ones((batch, 1))}

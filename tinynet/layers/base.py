@@ -40,7 +40,14 @@ class Memory:
 
     def __init__(self, index: int, seed: int, step: Array, **arrays: Array) -> None:
         self.index, self.seed, self.step, self.dx = index, seed, step, None
-        vars(self).update(arrays)
+        for name, array in arrays.items():
+            self.put(name, array)
+
+    def put(self, name: str, array: Array) -> None:
+        """Add an array. Raises ValueError where the name is taken, since one of the two would be lost."""
+        if name in vars(self):
+            raise ValueError(f"layer {self.index} has {name!r} in its memory already; give your array another name")
+        setattr(self, name, array)
 
     def __getattr__(self, name: str) -> Array:
         raise AttributeError(f"layer {self.index} has no array {name!r}; it has {', '.join(sorted(vars(self)))}")
