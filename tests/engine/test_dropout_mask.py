@@ -134,12 +134,10 @@ def test_the_mean_is_kept(rate):
     assert abs(out.mean() - 2.0) <= FIVE_SIGMA * deviation
 
 
-def memory(n, m, step):
-    return Memory(index=4, seed=17, step=np.array([step]), a=np.full((n, m), np.nan), dx=np.full((n, m), np.nan))
-
-
 def test_backward_drops_what_forward_dropped_and_prediction_drops_nothing():
-    layer, x, m = tn.layers.Dropout(0.3), np.ones((50, 8)), memory(50, 8, step=5)
+    layer, x = tn.layers.Dropout(0.3), np.ones((50, 8))
+    m = Memory(index=4, seed=17, step=np.array([5]), a=np.full(x.shape, np.nan))
+    m.dx = np.full(x.shape, np.nan)
     a = layer.forward(Operations(), m, x, training=True)
     dx = layer.backward(Operations(), m, x, x)
     assert np.array_equal(a, dx)
