@@ -18,7 +18,7 @@ PACKAGE = ROOT / "tinynet"
 ROOMS = [
     ("formulas",),
     ("registry", "random", "operations", "activations", "regularizers"),
-    ("initializers", "losses", "optimizers", "schedules", "layers"),
+    ("schedules", "initializers", "losses", "optimizers", "layers"),
     ("network", "step"),
     ("costs", "recorder", "program"),
     ("backends",),

@@ -4,7 +4,7 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
-from tinynet import activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers
+from tinynet import activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from tinynet.formulas.formula import Formula, derivative_of, gradient_of
 from tinynet.gradcheck import GradientError, check_layer, gradcheck
 from tinynet.model import Sequential
@@ -36,6 +36,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "regularizers",
+    "schedules",
     "set_random_seed",
 ]
 

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 
-if TYPE_CHECKING:
-    from tinynet.model import Sequential
-
 Logs = dict[str, float]
+
+
+class Trained(Protocol):
+    """What a callback may do with the model in training."""
+
+    stop_training: bool
+    optimizer: Any
+
+    def get_weights(self) -> list[Array]: ...
+
+    def set_weights(self, weights: Sequence[Any]) -> None: ...
+
+    def save(self, path: str, training_state: bool = False) -> None: ...
 
 
 class Callback:
     """The base of callbacks; `self.model` is the model in training, and `self.model.stop_training = True` ends it.
 
-    `logs` holds the epoch's numbers by name: loss, metrics, and the same with `val_` of the validation data.
+    Epochs and batches are counted from 0. `logs` holds numbers by name: after a batch the epoch's loss so far; after
+    an epoch its loss and metrics, and the same with `val_` of the validation data. `self.params` holds epochs, steps
+    (in an epoch; None where unknown) and verbose.
     """
 
-    model: Sequential
+    model: Trained
+    params: dict[str, Any]
 
-    def on_train_begin(self) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
 
-    def on_epoch_begin(self, epoch: int) -> None:
-        """Before each epoch, counted from 0."""
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """After the last epoch."""
 
-    def on_batch_end(self, batch: int) -> None:
-        """After each step, counted from 0 in each epoch."""
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Before each epoch."""
 
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """After each epoch and its validation."""
 
-    def on_train_end(self) -> None:
-        """After the last epoch."""
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before each step."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After each step."""
 
 
 class History(Callback):
@@ -45,22 +62,61 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
-        for name, value in logs.items():
+        for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
 
-class EarlyStopping(Callback):
+class Monitor(Callback):
+    """A callback that watches one number of each epoch and knows when it has improved.
+
+    Parameters
+    ----------
+    monitor : which number
+    min_delta : how much better counts as better
+    mode : "min", "max", or "auto" (max for accuracies, areas, precision, recall and r2, else min)
+    verbose : whether to print a line when something is done; default 0
+    """
+
+    def __init__(self, monitor: str, min_delta: float, mode: str, verbose: int) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"mode is 'auto', 'min' or 'max'; given was {mode!r}")
+        grows = any(part in monitor for part in ("acc", "auc", "precision", "recall", "r2"))
+        self.sign = -1.0 if mode == "max" or (mode == "auto" and grows) else 1.0
+        self.monitor, self.min_delta, self.verbose = monitor, abs(min_delta), verbose
+        self.best = float(np.inf)
+
+    def say(self, epoch: int, what: str) -> None:
+        """A line for the reader, where wanted."""
+        if self.verbose:
+            print(f"epoch {epoch + 1}: {what}")
+
+    def value(self, logs: Logs | None) -> float:
+        """The watched number, negative where greater is better."""
+        if not logs or self.monitor not in logs:
+            known = ", ".join(logs or {})
+            raise ValueError(f"{type(self).__name__} watches {self.monitor!r}, but this fit has only {known}")
+        return self.sign * logs[self.monitor]
+
+    def improves(self, logs: Logs | None) -> bool:
+        """Whether the number is the best so far; if so it is kept."""
+        value = self.value(logs)
+        if not value < self.best - self.min_delta:
+            return False
+        self.best = value
+        return True
+
+
+class EarlyStopping(Monitor):
     """Ends training when a number has not improved for some epochs.
 
     Parameters
     ----------
-    monitor : which number; default "val_loss"
-    min_delta : how much better counts as better; default 0
+    monitor, min_delta, mode, verbose : as for `Monitor`; defaults "val_loss", 0, "auto", 0
     patience : how many epochs without improvement are borne; default 0
-    mode : "min", "max", or "auto" (max for accuracies, areas, precision, recall and r2, else min)
     restore_best_weights : whether the weights of the best epoch are put back; default False, as in Keras
+    start_from_epoch : epochs before this one are not looked at; default 0
     """
 
     def __init__(
@@ -68,39 +124,161 @@ class EarlyStopping(Callback):
         monitor: str = "val_loss",
         min_delta: float = 0.0,
         patience: int = 0,
+        verbose: int = 0,
         mode: str = "auto",
         restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
     ) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"mode is 'auto', 'min' or 'max'; given was {mode!r}")
-        grows = any(part in monitor for part in ("acc", "auc", "precision", "recall", "r2"))
-        self.sign = -1.0 if mode == "max" or (mode == "auto" and grows) else 1.0
-        self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
+        super().__init__(monitor, min_delta, mode, verbose)
+        self.patience, self.start_from_epoch = patience, start_from_epoch
         self.restore_best_weights = restore_best_weights
         self.on_train_begin()
 
-    def on_train_begin(self) -> None:
-        self.best, self.best_epoch, self.waited = np.inf, 0, 0
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.best, self.best_epoch, self.waited = float(np.inf), 0, 0
         self.stopped_epoch: int | None = None
         self.best_weights: list[Array] | None = None
 
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        if self.monitor not in logs:
-            raise ValueError(f"EarlyStopping watches {self.monitor!r}, but this fit has only {', '.join(logs)}")
-        value = self.sign * logs[self.monitor]
-        if value < self.best - self.min_delta:
-            self.best, self.best_epoch, self.waited = value, epoch, 0
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if epoch < self.start_from_epoch:
+            return
+        if self.improves(logs):
+            self.best_epoch, self.waited = epoch, 0
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
             return
         self.waited += 1
         if self.waited >= max(self.patience, 1):
             self.stopped_epoch = epoch
+            self.say(epoch, f"stopped early, {self.monitor} was best in epoch {self.best_epoch + 1}")
             self.model.stop_training = True
 
-    def on_train_end(self) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Multiplies the learning rate with `factor` when a number has not improved for some epochs.
+
+    Parameters
+    ----------
+    monitor, min_delta, mode, verbose : as for `Monitor`; defaults "val_loss", 1e-4, "auto", 0
+    factor : below 1; default 0.1
+    patience : how many epochs without improvement are borne; default 10
+    cooldown : how many epochs after a change are not counted; default 0
+    min_lr : the learning rate never goes below; default 0
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, min_delta, mode, verbose)
+        if not 0.0 < factor < 1.0:
+            raise ValueError(f"factor lies between 0 and 1; given was {factor!r}")
+        self.factor, self.patience, self.cooldown, self.min_lr = factor, patience, cooldown, min_lr
+        self.on_train_begin()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.best, self.waited, self.cooling = float(np.inf), 0, 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        better = self.improves(logs)
+        if self.cooling:
+            self.cooling -= 1
+            self.waited = 0
+        if better:
+            self.waited = 0
+        elif not self.cooling:
+            self.waited += 1
+            if self.waited >= self.patience:
+                rate = self.model.optimizer.learning_rate
+                self.model.optimizer.learning_rate = min(rate, max(rate * self.factor, self.min_lr))
+                self.say(epoch, f"learning rate {self.model.optimizer.learning_rate:g}")
+                self.waited, self.cooling = 0, self.cooldown
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate before each epoch to schedule(epoch, learning_rate)."""
+
+    def __init__(self, schedule: Callable[[int, float], float]) -> None:
+        self.schedule = schedule
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.model.optimizer.learning_rate = float(self.schedule(epoch, self.model.optimizer.learning_rate))
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the model after epochs, whole or not at all, so that a killed process leaves a file that loads.
+
+    Parameters
+    ----------
+    filepath : where; may name the epoch and its numbers, as in "out/{epoch:02d}-{val_loss:.3f}.safetensors"
+    monitor, mode, verbose : as for `Monitor`; defaults "val_loss", "auto", 0
+    save_best_only : only where the number is the best so far; default False
+    training_state : keep the optimizer's slots, the step and the generator too; default True, as in Keras
+    """
+
+    def __init__(
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        mode: str = "auto",
+        training_state: bool = True,
+    ) -> None:
+        super().__init__(monitor, 0.0, mode, verbose)
+        self.filepath, self.save_best_only, self.training_state = str(filepath), save_best_only, training_state
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if not self.save_best_only or self.improves(logs):
+            path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+            self.model.save(path, training_state=self.training_state)
+            self.say(epoch, f"saved {path}")
+
+
+class CSVLogger(Callback):
+    """Writes a line of numbers for each epoch into a file.
+
+    Parameters
+    ----------
+    filename : where
+    separator : between the numbers; default ","
+    append : go on in a file that is there; default False
+    """
+
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+        self.filename, self.separator, self.append = str(filename), separator, append
+        self.file: TextIO | None = None
+        self.names: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.file = open(self.filename, "a" if self.append else "w", encoding="utf-8")  # noqa: SIM115  closed at the end
+        self.names = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        assert self.file is not None
+        if not self.names:
+            self.names = sorted(logs or {})
+            if self.file.tell() == 0:
+                self.file.write(self.separator.join(["epoch", *self.names]) + "\n")
+        values = [str(epoch), *(repr((logs or {}).get(name, float("nan"))) for name in self.names)]
+        self.file.write(self.separator.join(values) + "\n")
+        self.file.flush()  # a killed process keeps every finished epoch
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
 
 
 def checked(callbacks: Any) -> list[Callback]:

@@ -5,7 +5,6 @@ The formulas are printed from the source that trains the network, and the number
 
 from __future__ import annotations
 
-import copy
 import linecache
 import re
 import sys
@@ -106,9 +105,8 @@ def explain_step(model: Sequential, x: Any, y: Any, sample_weight: Any = None) -
     """Carry out one training step of a copy of the model on the rows given, and explain it; the model stays."""
     state = model._compiled(x)
     data = model._data(x, y, sample_weight)
-    network, optimizer = state.network.copy(), copy.copy(state.optimizer)
-    assert state.optimizer.slots is not None
-    optimizer.slots, optimizer.hyper = state.optimizer.slots.copy(), state.optimizer.hyper.copy()
+    network = state.network.copy()
+    optimizer = state.optimizer.copy(network)
     rows = len(data["X"])
     w, order = Workspace(network, rows, True, state.target_columns), np.arange(rows)
     tensors = tensors_of(network, w, optimizer, {**data, "order": order})

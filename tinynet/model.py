@@ -92,10 +92,7 @@ class Sequential(Stack):
             raise RuntimeError("the model has no loss yet; call compile(optimizer=..., loss=...) first")
         network = self._built(x)
         if self._training is None or self._training.network is not network:
-            if self.optimizer.slots is None:
-                self.optimizer.bind(network)
-            elif self.optimizer.slots.shape[-1] != network.size:
-                raise ValueError("the optimizer serves another model already; give each model its own")
+            self.optimizer.bind(network)
             objective = self.loss.objective(self.layers[-1].final_activation)
             target_columns = self.loss.target_columns(network.widths[-1])
             self._training = Training(network, objective, self.optimizer, target_columns)
@@ -170,7 +167,7 @@ class Sequential(Stack):
 
                 def after_batch(batch: int, epoch: int = epoch, note: str = note) -> None:
                     for callback in every:
-                        callback.on_batch_end(batch)
+                        callback.on_train_batch_end(batch)
                     bar.update(epoch * batches + batch + 1, f"epoch {epoch + 1}/{epochs}{note}")
 
                 logs = {"loss": training.epoch(data, order, batch_size, outputs, after_batch)}

@@ -5,6 +5,7 @@ The parameters, the gradients and each slot are one flat vector, so one operatio
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.operations import Operations, hyper_names
 from tinynet.registry import Registry
+from tinynet.schedules import SCHEDULES, LearningRateSchedule
 
 if TYPE_CHECKING:
     from tinynet.network import Network
+
+Rate = float | dict[str, Any] | LearningRateSchedule
 
 
 class Optimizer:
@@ -25,6 +29,7 @@ class Optimizer:
     Parameters
     ----------
     rule : the formula, with its scalars; `learning_rate` must be one of them
+    learning_rate : above 0, or a schedule of `tn.schedules`; default the rule's
     clipvalue : every gradient element is held between -clipvalue and clipvalue
     clipnorm : each parameter's gradient is shortened to this norm
     global_clipnorm : all gradients together are shortened to this norm; at most one of the three may be given
@@ -33,6 +38,7 @@ class Optimizer:
     def __init__(
         self,
         rule: Formula,
+        learning_rate: Rate | None = None,
         clipvalue: float | None = None,
         clipnorm: float | None = None,
         global_clipnorm: float | None = None,
@@ -41,21 +47,29 @@ class Optimizer:
         given = {name: limit for name, limit in limits.items() if limit is not None}
         if len(given) > 1 or any(limit <= 0 for limit in given.values()):
             raise ValueError(f"at most one of {', '.join(limits)} may be given, above 0; given were {given}")
-        self.rule = rule
         self.clipvalue, self.clipnorm, self.global_clipnorm = clipvalue, clipnorm, global_clipnorm
-        self.hyper = np.array([rule.scalars[name] for name in hyper_names(rule)])
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate is above 0; given was {self.learning_rate:g}")
+        self.schedule: LearningRateSchedule | None = None
+        first = rule.scalars["learning_rate"] if learning_rate is None else learning_rate
+        if isinstance(first, (dict, LearningRateSchedule)):
+            self.schedule = SCHEDULES.get(first)
+            first = self.schedule(0)
+        elif not first > 0:
+            raise ValueError(f"learning_rate is above 0; given was {first!r}")
+        self.rule = Formula(rule.function, **{**rule.scalars, "learning_rate": float(first)})
+        self.hyper = np.array([self.rule.scalars[name] for name in hyper_names(self.rule)])
         self.slots: Array | None = None
         self.square_norm: Array | None = None
+        self.network: Network | None = None
 
     @property
     def learning_rate(self) -> float:
-        """How long a step is; it may be set between steps."""
+        """How long a step is; it may be set between steps, unless a schedule sets it."""
         return float(self.hyper[hyper_names(self.rule).index("learning_rate")])
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
+        if self.schedule is not None:
+            raise TypeError(f"the learning rate follows {self.schedule}; it cannot be set as well")
         self.hyper[hyper_names(self.rule).index("learning_rate")] = value
 
     @property
@@ -66,10 +80,21 @@ class Optimizer:
 
     def bind(self, network: Network) -> None:
         """Make the slots for a network, at zero. Raises ValueError where they serve another network already."""
-        if self.slots is not None:
+        if self.network is not None and self.network is not network:
             raise ValueError(f"this {type(self).__name__} serves another model already; give each model its own")
-        self.slots = network.flat(len(self.slot_names))
-        self.square_norm = np.zeros(1, network.dtype)
+        if self.network is None:
+            self.network = network
+            self.slots = network.flat(len(self.slot_names))
+            self.square_norm = np.zeros(1, network.dtype)
+
+    def copy(self, network: Network) -> Optimizer:
+        """The same rule and slots, as they stand now, for a copy of the network."""
+        other = copy.copy(self)
+        other.hyper, other.network = self.hyper.copy(), None
+        other.bind(network)
+        if self.slots is not None and other.slots is not None:
+            other.slots[...] = self.slots
+        return other
 
     def update(self, ops: Operations, network: Network) -> None:
         """Clip the gradients where asked, then one step of every parameter."""
@@ -83,6 +108,8 @@ class Optimizer:
             self.shorten(ops, network.gradient_list(), self.clipnorm)
         if self.global_clipnorm is not None:
             self.shorten(ops, [network.gradients], self.global_clipnorm)
+        if self.schedule is not None:
+            self.hyper[hyper_names(self.rule).index("learning_rate")] = self.schedule(int(network.step[0]))
         ops.advance(network.step)
         p, g = network.parameters, network.gradients
         ops.update(self.rule, p, g, self.slots, self.hyper, network.step, network.alive)
@@ -97,7 +124,9 @@ class Optimizer:
 
     def config(self) -> dict[str, Any]:
         """What `__init__` takes to make this optimizer again, as it stands now."""
-        scalars = dict(zip(hyper_names(self.rule), self.hyper.tolist(), strict=True))
+        scalars: dict[str, Any] = dict(zip(hyper_names(self.rule), self.hyper.tolist(), strict=True))
+        if self.schedule is not None:
+            scalars["learning_rate"] = SCHEDULES.saved(self.schedule)
         limits = {
             "clipvalue": self.clipvalue,
             "clipnorm": self.clipnorm,
@@ -106,24 +135,23 @@ class Optimizer:
         return scalars | {name: limit for name, limit in limits.items() if limit is not None}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value:g}' for name, value in self.config().items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in self.config().items())})"
 
 
 class SGD(Optimizer):
     """Gradient descent, with momentum where asked: see `formulas.updates.sgd`, `sgd_momentum`, `sgd_nesterov`."""
 
     def __init__(
-        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, **clipping: float
+        self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False, **clipping: float
     ) -> None:
         if not 0.0 <= momentum <= 1.0:
             raise ValueError(f"momentum lies in 0 to 1; given was {momentum!r}")
         if not momentum:
-            rule = Formula(updates.sgd, learning_rate=learning_rate)
+            rule = Formula(updates.sgd)
         else:
-            function = updates.sgd_nesterov if nesterov else updates.sgd_momentum
-            rule = Formula(function, learning_rate=learning_rate, momentum=momentum)
+            rule = Formula(updates.sgd_nesterov if nesterov else updates.sgd_momentum, momentum=momentum)
         self.nesterov = bool(nesterov)
-        super().__init__(rule, **clipping)
+        super().__init__(rule, learning_rate, **clipping)
 
     def config(self) -> dict[str, Any]:
         return super().config() | ({"nesterov": True} if self.nesterov else {})
@@ -134,18 +162,17 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Rate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         **clipping: float,
     ) -> None:
-        scalars = {"learning_rate": learning_rate, "rho": rho, "epsilon": epsilon}
         if momentum:
-            rule = Formula(updates.rmsprop_momentum, **scalars, momentum=momentum)
+            rule = Formula(updates.rmsprop_momentum, rho=rho, momentum=momentum, epsilon=epsilon)
         else:
-            rule = Formula(updates.rmsprop, **scalars)
-        super().__init__(rule, **clipping)
+            rule = Formula(updates.rmsprop, rho=rho, epsilon=epsilon)
+        super().__init__(rule, learning_rate, **clipping)
 
 
 class Adam(Optimizer):
@@ -153,14 +180,14 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Rate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         **clipping: float,
     ) -> None:
-        rule = Formula(updates.adam, learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
-        super().__init__(rule, **clipping)
+        rule = Formula(updates.adam, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        super().__init__(rule, learning_rate, **clipping)
 
 
 class AdamW(Optimizer):
@@ -168,15 +195,15 @@ class AdamW(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Rate = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         **clipping: float,
     ) -> None:
-        scalars = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-        super().__init__(Formula(updates.adamw, **scalars, weight_decay=weight_decay), **clipping)
+        rule = Formula(updates.adamw, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, weight_decay=weight_decay)
+        super().__init__(rule, learning_rate, **clipping)
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry(
