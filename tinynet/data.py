@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -96,3 +97,22 @@ def whole(what: str, value: Any, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{what} is a whole number of at least {least}; given was {value!r}")
     return int(value)
+
+
+def class_weights(weights: Mapping[int, float], targets: Array, dtype: np.dtype) -> Array:
+    """One weight a row (n, 1) from {class number: weight}; classes that are not named have weight 1, as in Keras."""
+    classes = targets.argmax(axis=1) if targets.shape[1] > 1 else np.rint(targets[:, 0]).astype(int)
+    if any(not weight >= 0 for weight in weights.values()):
+        raise ValueError("class_weight has a weight that is not a number of 0 or more")
+    return np.array([weights.get(int(number), 1.0) for number in classes], dtype).reshape(-1, 1)
+
+
+def split(data: Mapping[str, Array], share: float) -> tuple[dict[str, Array], dict[str, Array]]:
+    """(the first rows, the last rows): the last are a share of all, rounded as Keras does, before any shuffling."""
+    rows = len(data["X"])
+    at = int(rows * (1.0 - share))
+    if not 0.0 < share < 1.0 or at in (0, rows):
+        raise ValueError(
+            f"validation_split is a share between 0 and 1 that leaves rows on both sides; given was {share!r}"
+        )
+    return {name: array[:at] for name, array in data.items()}, {name: array[at:] for name, array in data.items()}

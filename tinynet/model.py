@@ -10,8 +10,10 @@ import numpy as np
 
 from tinynet import data as door
 from tinynet import losses
+from tinynet.batches import Batches, come_in_batches
 from tinynet.callbacks import Callback, History, checked
 from tinynet.data import whole
+from tinynet.fitting import Fit, Source, Streamed, Tabled
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Layer
 from tinynet.losses import Loss
@@ -19,7 +21,6 @@ from tinynet.metrics import Metric
 from tinynet.metrics import get as metric_named
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
-from tinynet.progress import Progress
 from tinynet.stack import Input, Stack
 from tinynet.training import Training
 
@@ -56,6 +57,7 @@ class Sequential(Stack):
         self.optimizer: Optimizer | None = None
         self.loss: Loss | None = None
         self.metrics: list[Metric] = []
+        self.weighted_metrics: list[Metric] = []
         self.history: History | None = None
         self.stop_training = False
         self._training: Training | None = None
@@ -67,6 +69,7 @@ class Sequential(Stack):
         optimizer: str | dict[str, Any] | Optimizer = "rmsprop",
         loss: str | dict[str, Any] | Loss | Callable[..., Any] | None = None,
         metrics: Sequence[str | Callable[..., Any]] | None = None,
+        weighted_metrics: Sequence[str | Callable[..., Any]] | None = None,
         backend: str = "auto",
     ) -> None:
         """Choose the optimizer, the loss, the metrics and the machine.
@@ -75,7 +78,8 @@ class Sequential(Stack):
         ----------
         optimizer : a name or an object of `tn.optimizers`; default "rmsprop", as in Keras
         loss : a name, an object of `tn.losses`, or a formula of one's own with its derivative
-        metrics : names or functions of (y_true, y_pred)
+        metrics : names or functions of (y_true, y_pred); each row counts once, whatever its sample weight
+        weighted_metrics : the same, with rows counted by their sample weights
         backend : "numpy", or "auto", which takes NumPy: the only machine of this version
         """
         if backend not in ("auto", "numpy"):
@@ -83,6 +87,7 @@ class Sequential(Stack):
         self.optimizer = OPTIMIZERS.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
         self.metrics = [metric_named(metric) for metric in metrics or []]
+        self.weighted_metrics = [metric_named(metric) for metric in weighted_metrics or []]
         self.backend = "numpy"
         self._training = None
 
@@ -115,102 +120,98 @@ class Sequential(Stack):
     def fit(
         self,
         x: Any,
-        y: Any,
-        batch_size: int = 32,
+        y: Any = None,
+        batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Sequence[Callback] | Callback | None = None,
-        validation_data: Sequence[Any] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
         shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
     ) -> History:
         """Train; returns the History of loss and metrics, one number an epoch.
 
         Parameters
         ----------
-        x : (rows, n_in) numbers
+        x : (rows, n_in) numbers; or a generator or iterable of batches (x, y) or (x, y, sample_weight)
         y : (rows, n_out) numbers, or (rows,) for one output or for class numbers
         batch_size : rows of one step; default 32; the last batch of an epoch may be smaller
-        epochs : how often all rows are gone through; default 1
+        epochs : the number of the last epoch; default 1
         verbose : 0 nothing, 1 a progress bar on a terminal, 2 a line for each epoch; default "auto", which is 1
         callbacks : objects of `tn.callbacks`
-        validation_data : (x, y) or (x, y, sample_weight), looked at after each epoch and not trained on
+        validation_split : the last part of the rows, as a share below 1, is put aside for validation
+        validation_data : (x, y), (x, y, sample_weight) or batches, looked at after each epoch and not trained on
         shuffle : whether each epoch has an order of its own; default True
+        class_weight : {class number: weight}, multiplied with the sample weights; it spoils calibrated probabilities
         sample_weight : (rows,) numbers that the rows' losses are multiplied with
+        initial_epoch : the number of the first epoch, to go on with a training; default 0
+        steps_per_epoch : how many batches of a generator are an epoch; default all that come
+        validation_batch_size : default batch_size
+        validation_freq : validation after every so many epochs; default 1
 
         Raises
         ------
         ValueError, TypeError : for data that does not fit, in one sentence; nothing is changed then
         NonFiniteError : where the loss stops being finite, naming the step
         """
-        batch_size, epochs = whole("batch_size", batch_size, 1), whole("epochs", epochs, 1)
-        data = self._data(x, y, sample_weight)
-        validation = self._validation(validation_data)
-        training = self._compiled()
-        rows, network = len(data["X"]), training.network
-        batches = -(-rows // batch_size)
-        outputs = np.empty((rows, network.widths[-1]), self.dtype) if self.metrics else None
-        history = self.history = History()
-        every: list[Callback] = [history, *checked(callbacks)]
-        for callback in every:
-            callback.model = self
-        self.stop_training = False
-        for callback in every:
-            callback.on_train_begin()
-        bar = Progress(epochs * batches, "fit", show=None if verbose in ("auto", 1) else False)
-        note = ""
-        try:
-            for epoch in range(epochs):
-                for callback in every:
-                    callback.on_epoch_begin(epoch)
-                order = self.generator.permutation(rows) if shuffle else np.arange(rows)
+        epochs, first = whole("epochs", epochs, 1), whole("initial_epoch", initial_epoch, 0)
+        size = 32 if batch_size is None else whole("batch_size", batch_size, 1)
+        validation: Source | None = None
+        if come_in_batches(x, y):
+            if validation_split or sample_weight is not None or class_weight is not None:
+                raise ValueError(
+                    "batches bring their sample weights themselves, and cannot be split: leave out validation_split, "
+                    "sample_weight and class_weight"
+                )
+            steps = None if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch, 1)
+            source: Source = Streamed(self, Batches(x, steps))
+        else:
+            data = self._data(x, y, sample_weight)
+            if class_weight is not None:
+                data["weights"] = data["weights"] * door.class_weights(class_weight, data["T"], self.dtype)
+            if validation_split:
+                data, kept = door.split(data, validation_split)
+                validation = Tabled(self, kept, validation_batch_size or size, False)
+            source = Tabled(self, data, size, shuffle)
+        if validation_data is not None:
+            validation = self._source(validation_data, validation_batch_size or size)
+        every = checked(callbacks)
+        self.history = History()
+        run = Fit(
+            self, source, validation, [self.history, *every], verbose, whole("validation_freq", validation_freq, 1)
+        )
+        run.epochs(first, epochs)
+        return self.history
 
-                def after_batch(batch: int, epoch: int = epoch, note: str = note) -> None:
-                    for callback in every:
-                        callback.on_train_batch_end(batch)
-                    bar.update(epoch * batches + batch + 1, f"epoch {epoch + 1}/{epochs}{note}")
-
-                logs = {"loss": training.epoch(data, order, batch_size, outputs, after_batch)}
-                if outputs is not None:
-                    logs |= self._measured(data, outputs)
-                if validation is not None:
-                    logs |= {f"val_{k}": v for k, v in self._evaluated(validation, batch_size).items()}
-                note = "".join(f", {name} {value:.4g}" for name, value in logs.items())
-                for callback in every:
-                    callback.on_epoch_end(epoch, logs)
-                if verbose == 2:
-                    print(f"epoch {epoch + 1}/{epochs}{note}")
-                if self.stop_training:
-                    break
-        finally:
-            bar.close()
-        for callback in every:
-            callback.on_train_end()
-        return history
-
-    def _validation(self, given: Sequence[Any] | None) -> dict[str, Array] | None:
-        if given is None:
-            return None
+    def _source(self, given: Any, batch_size: int) -> Source:
+        """Validation data from a pair, a triple, or batches."""
+        if come_in_batches(given, None):
+            return Streamed(self, Batches(given, None))
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ValueError("validation_data is (x, y) or (x, y, sample_weight)")
+            raise ValueError("validation_data is (x, y), (x, y, sample_weight) or batches")
         x, y, weight = (*given, None)[:3]
-        return self._data(x, y, weight, "validation ")
-
-    def _measured(self, data: Mapping[str, Array], outputs: Array) -> dict[str, float]:
-        return {metric.name: metric(data["T"], outputs, data["weights"]) for metric in self.metrics}
-
-    def _evaluated(self, data: Mapping[str, Array], batch_size: int) -> dict[str, float]:
-        training = self._compiled()
-        outputs = np.empty((len(data["X"]), training.network.widths[-1]), self.dtype)
-        return {"loss": training.mean_loss(data, batch_size, outputs)} | self._measured(data, outputs)
+        return Tabled(self, self._data(x, y, weight, "validation "), batch_size, False)
 
     def evaluate(
-        self, x: Any, y: Any, batch_size: int = 32, verbose: int | str = "auto", sample_weight: Any = None,
-        return_dict: bool = False,
+        self, x: Any, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
+        sample_weight: Any = None, return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:  # fmt: skip
-        """The loss, or [loss, metrics...] where metrics were compiled; as a dictionary where asked."""
-        data = self._data(x, y, sample_weight)
-        found = self._evaluated(data, whole("batch_size", batch_size, 1))
+        """The loss, or [loss, metrics...] where metrics were compiled; as a dictionary where asked.
+
+        x and y as for `fit`, batches included; `verbose` is Keras's and prints nothing here.
+        """
+        size = 32 if batch_size is None else whole("batch_size", batch_size, 1)
+        if come_in_batches(x, y):
+            source: Source = Streamed(self, Batches(x, None))
+        else:
+            source = Tabled(self, self._data(x, y, sample_weight), size, False)
+        found = source.evaluated()
         if return_dict:
             return found
         return found["loss"] if len(found) == 1 else list(found.values())

@@ -43,7 +43,7 @@ class Training:
         order: Array,
         batch_size: int,
         outputs: Array | None = None,
-        after_batch: Callable[[int], None] = lambda batch: None,
+        after_batch: Callable[[int, float], None] | None = None,
     ) -> float:
         """One step for every batch of `order`; returns the mean loss of the epoch's rows, each as it was met.
 
@@ -52,7 +52,7 @@ class Training:
         data : X (rows, n_in), T (rows, columns), weights (rows, 1)
         order : which rows, in which order; the last batch may be smaller
         outputs : (rows, n_out), filled with what the network said of each row when it was trained on it
-        after_batch : called with the batch's number, from 0
+        after_batch : called with the batch's number, from 0, and the mean loss of the rows so far
 
         Raises
         ------
@@ -73,7 +73,8 @@ class Training:
                 )
             if outputs is not None:
                 outputs[rows] = y
-            after_batch(batch)
+            if after_batch is not None:
+                after_batch(batch, float(network.value[0]) / (start + len(rows)))
         return float(network.value[0]) / len(order)
 
     def mean_loss(self, data: Mapping[str, Array], batch_size: int, outputs: Array) -> float:

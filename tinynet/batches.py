@@ -1,0 +1,54 @@
+"""Data that comes in batches: generators, iterators, and objects with a length and batches by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+def come_in_batches(x: Any, y: Any) -> bool:
+    """Whether x yields batches (x, y) by itself, rather than being a table."""
+    return y is None and not isinstance(x, (np.ndarray, list, tuple)) and not hasattr(x, "__array__") and (
+        hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+    )  # fmt: skip
+
+
+class Batches:
+    """Batches (x, y) or (x, y, sample_weight), gone through epoch by epoch.
+
+    Parameters
+    ----------
+    source : an iterator or generator, which goes on where the epoch before ended; an iterable, which begins anew; or
+        an object with `len` and batches by number, such as a `keras.utils.PyDataset`
+    steps : how many batches are an epoch; default all that come
+    """
+
+    def __init__(self, source: Any, steps: int | None) -> None:
+        self.source = source
+        self.steps = steps if steps is not None else len(source) if hasattr(source, "__len__") else None
+        self.once = iter(source) if hasattr(source, "__next__") else None
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        """One epoch. Raises ValueError where the batches end before it does, or one is not (x, y)."""
+        found = 0
+        iterator = self.once or (iter(self.source) if hasattr(self.source, "__iter__") else self.numbered())
+        while self.steps is None or found < self.steps:
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                break
+            if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+                raise ValueError(f"batch {found + 1} is no (x, y) or (x, y, sample_weight)")
+            found += 1
+            yield batch[0], batch[1], batch[2] if len(batch) == 3 else None
+        if found == 0 or (self.steps is not None and found < self.steps):
+            wanted = "at least one" if self.steps is None else str(self.steps)
+            raise ValueError(
+                f"the batches ended after {found} of an epoch, {wanted} were expected: let the generator go on for "
+                "ever and give steps_per_epoch, or give something that can be gone through anew"
+            )
+
+    def numbered(self) -> Iterator[Any]:
+        return (self.source[i] for i in range(len(self.source)))
