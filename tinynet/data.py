@@ -67,14 +67,14 @@ def inputs(x: Any, columns: int | None, dtype: np.dtype, what: str = "x") -> Arr
 def targets(y: Any, n: int, loss: Loss, outputs: int, dtype: np.dtype, what: str = "y") -> Array:
     """y as (n, columns), with as many columns as the loss wants for a model of so many outputs."""
     array = numbers(y, what)
-    columns = loss.target_columns(outputs)
+    given, columns = array.shape, loss.target_columns(outputs)
     if array.ndim == 1 and columns == 1:
         array = array.reshape(-1, 1)
     if array.shape != (n, columns):
         hint = ""
-        if array.ndim == 1 and loss.name == "categorical_crossentropy":
+        if len(given) == 1 and loss.name == "categorical_crossentropy":
             hint = "; for class numbers use the loss sparse_categorical_crossentropy"
-        raise ValueError(f"{what} has shape {array.shape}; for {n} rows of x and the loss {loss.name} of {outputs} "
+        raise ValueError(f"{what} has shape {given}; for {n} rows of x and the loss {loss.name} of {outputs} "
                          f"outputs, ({n}, {columns}) is expected{hint}")  # fmt: skip
     loss.check_targets(array, outputs)
     return in_precision(array, dtype, what)
