@@ -25,6 +25,7 @@ OTHER_SCALARS = {
     "alpha": 0.7, "negative_slope": 0.1, "delta": 0.6, "q": 0.3, "epsilon": 0.01, "l1": 0.3, "l2": 0.2,
     "learning_rate": 0.05, "momentum": 0.8, "rho": 0.7, "rate": 0.6, "beta_1": 0.8, "beta_2": 0.95,
     "weight_decay": 0.1, "step": 3.0, "limit": 0.4,
+    "c0": 4.0, "value": 3.0, "β": 0.7,
 }  # fmt: skip
 
 
@@ -46,9 +47,9 @@ def levels(function):
     name = name_of(function)
     if name.startswith("sparse") or name == "one_hot":
         return {"t": "row"}
-    if name == "clip_by_norm":
-        return {"square_norm": "row"}
-    return dict.fromkeys(("gamma", "beta"), "column") if name.startswith("layer_normalization") else {}
+    if name == "mixed_levels":
+        return {"offset": "row"}
+    return {array: "column" for array in read(function).arrays if array in ("gamma", "beta")}
 
 
 def arguments(function, rng, shape=(6, 5), dtype=np.float64):

@@ -8,4 +8,6 @@ vocabulary   the closed set of words that formulas may use
 reader       the one checked reading of a formula's source
 reading      what it yields
 latex        a formula as it stands in a book, printed from that source
+unroll       a reading in straight lines, ready for a machine
+emit         C99, CUDA C and Python for numba, printed from it
 """

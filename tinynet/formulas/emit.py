@@ -10,7 +10,7 @@ elements. For `adam` and `softmax` in C, with float for `real`:
 and in Python, where `real` and `double` and the words are names that the caller binds:
 
     def adam_constants(learning_rate_, ..., step_): return real(...), ...
-    def adam_(p_, g_, m_, v_, c0_, ...): return ..., ..., ...
+    def adam_(p_, g_, m_, v_, c0, ...): return ..., ..., ...
     def softmax_(z_, result0, m): ...
 
 The constants are what the scalars come to (`unroll`); they are computed once, in double. A result of a row may be
@@ -120,11 +120,15 @@ class _Python:
                 lines += self.lets([(name, tree)])
         results = list(enumerate(zip(self.unrolled.results, self.unrolled.result_levels, strict=True)))
         each = [(i, tree) for i, (tree, level) in results if level != "row"]
-        if each:  # all results of an element before the first is written: a place may be an argument's
-            inside = self.lets(needed([tree for _, tree in each], self.deferred))
-            inside += [self.let("real", f"value{i}", self.walk(tree)) for i, tree in each]
-            lines += self.loop(inside + [self.put(f"result{i}[j]", f"value{i}") for i, _ in each])
-        return lines + [self.put(f"result{i}[0]", self.walk(tree)) for i, (tree, level) in results if level == "row"]
+        if each:
+            lets = self.lets(needed([tree for _, tree in each], self.deferred))
+            lines += self.loop(lets + self.outputs(each, "j"))
+        return lines + self.outputs([(i, tree) for i, (tree, level) in results if level == "row"], "0")
+
+    def outputs(self, results: list[tuple[int, ast.expr]], place: str) -> list[str]:
+        """All results before the first is written: the place of one may be that of an argument."""
+        lets = [self.let("real", f"value{i}", self.walk(tree)) for i, tree in results]
+        return lets + [self.put(f"result{i}[{place}]", f"value{i}") for i, _ in results]
 
     def reduction(self, name: str, word: str, tree: ast.expr) -> list[str]:
         """A loop for one number of the row. Sums are taken in double: no rounding to speak of, in any order."""
@@ -175,14 +179,20 @@ class _Python:
 
     def element_function(self) -> str:
         results = ", ".join(map(self.walk, self.unrolled.results))
-        return self.function(self.name, self.arguments(), [*self.lets(self.unrolled.steps), f"return {results}"])
+        lines = [*self.cast_constants(), *self.lets(self.unrolled.steps), f"return {results}"]
+        return self.function(self.name, self.arguments(), lines)
 
     def row_function(self) -> str:
         results = [f"result{i}" for i in range(len(self.unrolled.results))]
-        return self.function(self.name, [*self.arguments(), *results, "m"], self.row_lines())
+        return self.function(self.name, [*self.arguments(), *results, "m"], [*self.cast_constants(), *self.row_lines()])
+
+    def cast_constants(self) -> list[str]:
+        """Python's arguments have no type of their own: whatever holds the constants, they get theirs here."""
+        constants = [(name, kind_of(tree)) for name, tree in self.unrolled.constants]
+        return [self.let(kind, named(name), self.cast(kind, name)) for name, kind in constants]
 
     def arguments(self) -> list[str]:
-        return [named(name) for name in (*self.unrolled.arrays, *(name for name, _ in self.unrolled.constants))]
+        return [*map(named, self.unrolled.arrays), *(name for name, _ in self.unrolled.constants)]
 
     def function(self, name: str, arguments: list[str], lines: list[str]) -> str:
         body = "".join(f"    {line}\n" for line in lines)
