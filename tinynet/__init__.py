@@ -2,14 +2,15 @@
 
 __version__ = "0.1.0"
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinynet import activations, callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from tinynet.formulas.formula import Formula, derivative_of, gradient_of
 from tinynet.gradcheck import GradientError, check_layer, gradcheck
+from tinynet.layers import Input
 from tinynet.model import Sequential
 from tinynet.random import set_random_seed
-from tinynet.stack import Input
 from tinynet.training import NonFiniteError
 
 if TYPE_CHECKING:
@@ -51,4 +52,6 @@ def __getattr__(name: str) -> Any:
         from tinynet.persistence import ModelFileError
 
         return ModelFileError
+    if name == "models":
+        return import_module("tinynet.models")
     raise AttributeError(f"module 'tinynet' has no attribute {name!r}")

@@ -40,7 +40,7 @@ class Source(Protocol):
     def steps(self) -> int | None:
         """How many batches an epoch has, where that is known."""
 
-    def trained(self, after_batch: AfterBatch) -> dict[str, float]:
+    def trained(self, after_batch: AfterBatch | None) -> dict[str, float]:
         """Train on one epoch; its loss and metrics."""
 
     def evaluated(self) -> dict[str, float]:
@@ -66,7 +66,7 @@ class Tabled:
     def steps(self) -> int:
         return -(-self.rows // self.batch_size)
 
-    def trained(self, after_batch: AfterBatch) -> dict[str, float]:
+    def trained(self, after_batch: AfterBatch | None) -> dict[str, float]:
         order = self.model.generator.permutation(self.rows) if self.shuffle else np.arange(self.rows)
         wanted = self.outputs if self.model.metrics or self.model.weighted_metrics else None
         training = self.model._compiled()
@@ -88,7 +88,7 @@ class Streamed:
     def steps(self) -> int | None:
         return self.batches.steps
 
-    def trained(self, after_batch: AfterBatch) -> dict[str, float]:
+    def trained(self, after_batch: AfterBatch | None) -> dict[str, float]:
         def train(training: Training, data: dict[str, Array], outputs: Array) -> float:
             rows = len(outputs)
             return training.epoch(data, np.arange(rows), rows, outputs)

@@ -6,6 +6,7 @@ All are exact over the rows given (Keras estimates areas under curves from 200 t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,9 @@ def mean(values: Array, w: Array) -> float:
     return float((values * w).sum() / total) if total else float("nan")
 
 
-def binary_accuracy(t: Array, y: Array, w: Array) -> float:
-    """The share of outputs on the right side of 0.5."""
-    return mean(((y > 0.5) == (t > 0.5)).mean(axis=1), w)
+def binary_accuracy(t: Array, y: Array, w: Array, threshold: float = 0.5) -> float:
+    """The share of outputs on the right side of the threshold."""
+    return mean(((y > threshold) == (t > 0.5)).mean(axis=1), w)
 
 
 def categorical_accuracy(t: Array, y: Array, w: Array) -> float:
@@ -75,16 +76,16 @@ def pr_auc(t: Array, y: Array, w: Array) -> float:
     return float(np.sum(np.diff(np.append(0.0, true)) * precision_at) / true[-1])
 
 
-def precision(t: Array, y: Array, w: Array) -> float:
-    """Of the outputs above 0.5, the share that is positive; 0 where none is above."""
-    found = (y > 0.5) * w[:, None]
+def precision(t: Array, y: Array, w: Array, threshold: float = 0.5) -> float:
+    """Of the outputs above the threshold, the share that is positive; 0 where none is above."""
+    found = (y > threshold) * w[:, None]
     return float((found * (t > 0.5)).sum() / total) if (total := found.sum()) else 0.0
 
 
-def recall(t: Array, y: Array, w: Array) -> float:
-    """Of the positives, the share with an output above 0.5; 0 where there are none."""
+def recall(t: Array, y: Array, w: Array, threshold: float = 0.5) -> float:
+    """Of the positives, the share with an output above the threshold; 0 where there are none."""
     positive = (t > 0.5) * w[:, None]
-    return float((positive * (y > 0.5)).sum() / total) if (total := positive.sum()) else 0.0
+    return float((positive * (y > threshold)).sum() / total) if (total := positive.sum()) else 0.0
 
 
 def root_mean_squared_error(t: Array, y: Array, w: Array) -> float:
@@ -121,14 +122,101 @@ LOSS_METRICS = (
 
 
 class Metric:
-    """A metric under the name that history gives it."""
+    """A metric under the name that history gives it; the subclasses are Keras's names for some, with their options."""
 
-    def __init__(self, name: str, function: MetricFunction) -> None:
-        self.name, self.function = name, function
+    def __init__(self, name: str, function: MetricFunction, **options: Any) -> None:
+        self.name, self.function, self.options = name, function, options
 
     def __call__(self, t: Array, y: Array, w: Array) -> float:
         """Of t (n, columns), y (n, outputs) and weights w (n,), in double."""
         return float(self.function(t.astype(np.float64), y.astype(np.float64), w.astype(np.float64).reshape(-1)))
+
+    def saved(self) -> str | dict[str, Any]:
+        """A description from which `get` makes the metric again."""
+        if type(self) is Metric:
+            return self.name
+        return {"class": type(self).__name__, "name": self.name, **self.options}
+
+
+class BinaryAccuracy(Metric):
+    """The share of outputs on the right side of `threshold`; default 0.5."""
+
+    def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
+        super().__init__(name, partial(binary_accuracy, threshold=threshold), threshold=threshold)
+
+
+class CategoricalAccuracy(Metric):
+    """The share of rows whose greatest output is the one-hot class."""
+
+    def __init__(self, name: str = "categorical_accuracy") -> None:
+        super().__init__(name, categorical_accuracy)
+
+
+class SparseCategoricalAccuracy(Metric):
+    """The share of rows whose greatest output is the class number."""
+
+    def __init__(self, name: str = "sparse_categorical_accuracy") -> None:
+        super().__init__(name, sparse_categorical_accuracy)
+
+
+class AUC(Metric):
+    """The exact area under the ROC curve, or with `curve="PR"` the average precision."""
+
+    def __init__(self, curve: str = "ROC", name: str = "auc") -> None:
+        if curve not in ("ROC", "PR"):
+            raise ValueError(f"curve is 'ROC' or 'PR'; given was {curve!r}")
+        super().__init__(name, auc if curve == "ROC" else pr_auc, curve=curve)
+
+
+class Precision(Metric):
+    """Of the outputs above `threshold` (default 0.5), the share that is positive."""
+
+    def __init__(self, threshold: float = 0.5, name: str = "precision") -> None:
+        super().__init__(name, partial(precision, threshold=threshold), threshold=threshold)
+
+
+class Recall(Metric):
+    """Of the positives, the share with an output above `threshold` (default 0.5)."""
+
+    def __init__(self, threshold: float = 0.5, name: str = "recall") -> None:
+        super().__init__(name, partial(recall, threshold=threshold), threshold=threshold)
+
+
+class MeanAbsoluteError(Metric):
+    """The mean of |y - t|."""
+
+    def __init__(self, name: str = "mean_absolute_error") -> None:
+        super().__init__(name, from_loss(loss_named("mean_absolute_error")))
+
+
+class MeanSquaredError(Metric):
+    """The mean of (y - t)^2."""
+
+    def __init__(self, name: str = "mean_squared_error") -> None:
+        super().__init__(name, from_loss(loss_named("mean_squared_error")))
+
+
+class RootMeanSquaredError(Metric):
+    """The root of the mean squared error."""
+
+    def __init__(self, name: str = "root_mean_squared_error") -> None:
+        super().__init__(name, root_mean_squared_error)
+
+
+class R2Score(Metric):
+    """1 - squared error / squared deviation from the mean."""
+
+    def __init__(self, name: str = "r2_score") -> None:
+        super().__init__(name, r2_score)
+
+
+CLASSES: dict[str, type[Metric]] = {
+    made.__name__: made
+    for made in (
+        BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, AUC, Precision, Recall, MeanAbsoluteError,
+        MeanSquaredError, RootMeanSquaredError, R2Score,
+    )
+}  # fmt: skip
 
 
 def from_loss(loss: Loss) -> MetricFunction:
@@ -136,10 +224,14 @@ def from_loss(loss: Loss) -> MetricFunction:
     return lambda t, y, w: mean(loss.formula(y, t).mean(axis=1), w)
 
 
-def get(given: str | Callable[..., Any]) -> Metric:
-    """The metric that `given` names; a function of one's own takes (y_true, y_pred) as in Keras."""
+def get(given: str | dict[str, Any] | Metric | Callable[..., Any]) -> Metric:
+    """The metric that `given` names, describes or is; a function of one's own takes (y_true, y_pred) as in Keras."""
     if isinstance(given, Metric):
         return given
+    if isinstance(given, dict):
+        if given.get("class") not in CLASSES:
+            raise ValueError(unknown("metric", given.get("class"), CLASSES))
+        return CLASSES[given["class"]](**{key: value for key, value in given.items() if key != "class"})
     if isinstance(given, str):
         name = given.lower()
         if name in METRICS:

@@ -15,13 +15,13 @@ from tinynet.callbacks import Callback, History, checked
 from tinynet.data import whole
 from tinynet.fitting import Fit, Source, Streamed, Tabled
 from tinynet.formulas.vocabulary import Array
-from tinynet.layers import Layer
+from tinynet.layers import Input, Layer
 from tinynet.losses import Loss
 from tinynet.metrics import Metric
 from tinynet.metrics import get as metric_named
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
-from tinynet.stack import Input, Stack
+from tinynet.stack import Stack
 from tinynet.training import Training
 
 if TYPE_CHECKING:
@@ -173,11 +173,11 @@ class Sequential(Stack):
             source: Source = Streamed(self, Batches(x, steps))
         else:
             data = self._data(x, y, sample_weight)
-            if class_weight is not None:
-                data["weights"] = data["weights"] * door.class_weights(class_weight, data["T"], self.dtype)
             if validation_split:
                 data, kept = door.split(data, validation_split)
                 validation = Tabled(self, kept, validation_batch_size or size, False)
+            if class_weight is not None:  # of the rows trained on, not of those put aside
+                data["weights"] = data["weights"] * door.class_weights(class_weight, data["T"], self.dtype)
             source = Tabled(self, data, size, shuffle)
         if validation_data is not None:
             validation = self._source(validation_data, validation_batch_size or size)
@@ -216,11 +216,11 @@ class Sequential(Stack):
             return found
         return found["loss"] if len(found) == 1 else list(found.values())
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float:
-        """One step on the rows given; returns their loss before it."""
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float | list[float]:
+        """One step on the rows given; returns their loss before it, or [loss, metrics...]."""
         data = self._data(x, y, sample_weight)
-        rows = len(data["X"])
-        return self._compiled().epoch(data, np.arange(rows), rows)
+        found = Tabled(self, data, len(data["X"]), False).trained(None)
+        return found["loss"] if len(found) == 1 else list(found.values())
 
     # ------------------------------------------------------------------------------------ the step, in plain sight
 

@@ -29,7 +29,8 @@ def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) 
         described["compiled"] = {
             "optimizer": OPTIMIZERS.saved(model.optimizer),
             "loss": LOSSES.saved(model.loss),
-            "metrics": [metric.name for metric in model.metrics],
+            "metrics": [metric.saved() for metric in model.metrics],
+            "weighted_metrics": [metric.saved() for metric in model.weighted_metrics],
         }
     if training_state:
         slots = model._compiled().optimizer.slots
@@ -93,5 +94,8 @@ def _layer(entry: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
 def _compile(model: Sequential, compiled: dict[str, Any], custom: Mapping[str, Any]) -> None:
     """Compile the model as the file says."""
     loss = custom.get(compiled["loss"]["name"], compiled["loss"])
-    metrics = [custom.get(name, name) for name in compiled["metrics"]]
-    model.compile(OPTIMIZERS.get(compiled["optimizer"], custom), loss, metrics)
+    plain, weighted = (
+        [custom.get(saved, saved) if isinstance(saved, str) else saved for saved in compiled[kind]]
+        for kind in ("metrics", "weighted_metrics")
+    )
+    model.compile(OPTIMIZERS.get(compiled["optimizer"], custom), loss, plain, weighted)

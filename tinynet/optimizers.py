@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinynet import schedules
 from tinynet.formulas import updates
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
@@ -209,3 +210,5 @@ class AdamW(Optimizer):
 OPTIMIZERS: Registry[Optimizer] = Registry(
     "optimizer", Optimizer, {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
 )
+
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "schedules"]

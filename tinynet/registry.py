@@ -12,8 +12,9 @@ def unknown(kind: str, name: object, known: Mapping[str, Any] | list[str]) -> st
     """One sentence for a name that is not known, with the nearest right one."""
     from difflib import get_close_matches  # imported where used: it is needed only when something is wrong
 
-    near = get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    lower = {str(other).lower(): other for other in known}
+    near = get_close_matches(str(name).lower(), list(lower), n=1, cutoff=0.5)
+    hint = f"did you mean {lower[near[0]]!r}? " if near else ""
     return f"there is no {kind} named {name!r}: {hint}known are {', '.join(known)}"
 
 
@@ -40,9 +41,10 @@ class Registry(Generic[Thing]):
         raise TypeError(f"a {self.kind} is a name or a {self.base.__name__} object, not {type(given).__name__}")
 
     def make(self, name: str, custom: Mapping[str, Callable[..., Any]] | None = None, **config: Any) -> Thing:
-        known = {**self.known, **(custom or {})}
+        classes = {made.__name__: made for made in self.known.values()}  # Keras knows "adam" and "Adam"
+        known = {**classes, **self.known, **(custom or {})}
         if name not in known:
-            raise ValueError(unknown(self.kind, name, known))
+            raise ValueError(unknown(self.kind, name, [*self.known, *(custom or {})]))
         made: Thing = known[name](**config)
         return made
 

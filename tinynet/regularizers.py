@@ -24,6 +24,9 @@ def L1L2(l1: float = 0.0, l2: float = 0.0) -> Formula:
     return Formula(penalty, l1=l1, l2=l2)
 
 
+l1, l2, l1_l2 = L1, L2, L1L2  # Keras has both spellings
+
+
 def get(given: str | dict[str, Any] | Formula | None) -> Formula | None:
     """None, "l1", "l2", "l1_l2" (0.01 each), the dictionary that `saved` makes, or a penalty as it is."""
     if given is None or isinstance(given, Formula):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,19 +11,12 @@ import numpy as np
 from tinynet import data as door
 from tinynet.data import whole
 from tinynet.formulas.vocabulary import Array
-from tinynet.layers import Embedding, Layer
+from tinynet.layers import Embedding, Input, Layer
 from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
 from tinynet.random import new_generator
 
 PREDICTION_ROWS = 1024  # rows that go through the network together: enough for BLAS, few enough for the cache
-
-
-class Input:
-    """The shape of a row, as the first entry of a model: `tn.Input(shape=(30,))`."""
-
-    def __init__(self, shape: Any) -> None:
-        self.columns = Layer(input_shape=shape).input_shape
 
 
 class Stack:
@@ -53,7 +47,7 @@ class Stack:
             raise TypeError(f"a model is made of layers such as tn.layers.Dense(8), not {type(layer).__name__}")
         if any(layer is other for other in self.layers):
             raise ValueError(f"the same {type(layer).__name__} object is in the model already; make another")
-        kind = type(layer).__name__.lower()
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
         if layer.name is None:
             count = sum(type(other) is type(layer) for other in self.layers)
             layer.name = kind + (f"_{count}" if count else "")
@@ -76,6 +70,8 @@ class Stack:
         self.network = Network(self.layers, columns, self.dtype, self.generator, seed)
         self._columns = columns
         self._idle = {}
+        for layer, specs, views in zip(self.layers, self.network.specifications, self.network.views, strict=True):
+            layer.variables = {name: views[name] for name in specs}
 
     @property
     def built(self) -> bool:

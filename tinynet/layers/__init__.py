@@ -1,7 +1,7 @@
 """Layers: forward and explicit backward in operations, the mathematics beside them."""
 
 from tinynet.layers.activation import Activation
-from tinynet.layers.base import Layer, Memory, Parameter
+from tinynet.layers.base import Input, Layer, Memory, Parameter
 from tinynet.layers.dense import Dense
 from tinynet.layers.dropout import Dropout
 from tinynet.layers.embedding import Embedding
@@ -17,6 +17,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Embedding",
+    "Input",
     "Layer",
     "LayerNormalization",
     "Memory",

@@ -7,8 +7,10 @@ layer serves training, prediction in many threads, the recorder, and every backe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
@@ -53,6 +55,13 @@ class Memory:
         raise AttributeError(f"layer {self.index} has no array {name!r}; it has {', '.join(sorted(vars(self)))}")
 
 
+class Input:
+    """The shape of a row, as the first entry of a model: `tn.Input(shape=(30,))`."""
+
+    def __init__(self, shape: Any) -> None:
+        self.columns = width_of(shape)
+
+
 class Layer:
     """The base of every layer; a layer of one's own needs `forward` and `backward`, the rest has defaults.
 
@@ -84,6 +93,23 @@ class Layer:
     def __init__(self, *, input_shape: Any = None, name: str | None = None) -> None:
         self.input_shape = None if input_shape is None else width_of(input_shape)
         self.name = name
+        self.variables: dict[str, Array] = {}  # its parameters in the model it is part of, once that is built
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the layer's parameters."""
+        return [p.copy() for p in self.variables.values()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace the layer's parameters. Raises ValueError where a shape does not fit; then nothing is changed."""
+        own = list(self.variables.values())
+        given = [np.asarray(weight, dtype=p.dtype) for weight, p in zip(weights, own, strict=False)]
+        if len(weights) != len(own) or any(g.shape != p.shape for g, p in zip(given, own, strict=True)):
+            raise ValueError(
+                f"layer {self.name} has parameters of shapes {[p.shape for p in own]}; "
+                f"given were {[np.shape(weight) for weight in weights]}"
+            )
+        for g, p in zip(given, own, strict=True):
+            p[...] = g
 
     def build(self, n_in: int) -> int:
         """The number of columns that leave when n_in come in; raises ValueError where n_in does not fit."""
