@@ -93,18 +93,34 @@ class Stack:
             self.layers[0].check_codes(array)
         return array
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Array:
-        """y (rows, n_out) for x (rows, n_in). Several threads may predict with one model at the same time."""
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", out: Array | None = None
+    ) -> Array:
+        """y (rows, n_out) for x (rows, n_in). Several threads may predict with one model at the same time.
+
+        Parameters
+        ----------
+        x : (rows, n_in) numbers
+        batch_size : how many rows go through the network together; default 1024, which only decides the speed
+        verbose : Keras's; nothing is printed
+        out : (rows, n_out) in the model's precision, where y is written to; default a new array
+        """
         size = PREDICTION_ROWS if batch_size is None else whole("batch_size", batch_size, 1)
         array = self._checked_inputs(x)
         network, ops = self._built(), Operations()
-        out = np.empty((len(array), network.widths[-1]), self.dtype)
+        shape = (len(array), network.widths[-1])
+        if out is None:
+            out = np.empty(shape, self.dtype)
+        elif not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != self.dtype:
+            given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+            raise ValueError(f"out is an array of {self.dtype} {shape}; given was {given}")
         with np.errstate(all="ignore"):
             for start in range(0, len(array), size):
                 part = array[start : start + size]
                 w = self._borrow(network, len(part))
                 out[start : start + size] = network.forward(ops, w, part, training=False)
-                self._idle.setdefault(w.n, []).append(w)
+                if w.n <= PREDICTION_ROWS:  # larger ones are not worth their memory
+                    self._idle.setdefault(w.n, []).append(w)
         return out
 
     def predict_on_batch(self, x: Any) -> Array:
