@@ -17,7 +17,7 @@ PACKAGE = ROOT / "tinynet"
 # A module knows its own room and those above it. Every module and folder of tinynet/ stands here once.
 ROOMS = [
     ("formulas",),
-    ("registry", "random", "operations", "activations", "regularizers"),
+    ("settings", "registry", "random", "operations", "activations", "regularizers"),
     ("schedules", "initializers", "losses", "optimizers", "layers"),
     ("network", "step"),
     ("costs", "recorder", "program"),

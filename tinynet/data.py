@@ -92,13 +92,6 @@ def sample_weights(weights: Any, n: int, dtype: np.dtype, what: str = "sample_we
     return in_precision(array.reshape(n, 1), dtype, what)
 
 
-def whole(what: str, value: Any, least: int) -> int:
-    """`value` as a whole number of at least `least`."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{what} is a whole number of at least {least}; given was {value!r}")
-    return int(value)
-
-
 def class_weights(weights: Mapping[int, float], targets: Array, dtype: np.dtype) -> Array:
     """One weight a row (n, 1) from {class number: weight}; classes that are not named have weight 1, as in Keras."""
     classes = targets.argmax(axis=1) if targets.shape[1] > 1 else np.rint(targets[:, 0]).astype(int)

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import Registry
+from tinynet.settings import real
 
 Shape = tuple[int, ...]
 
@@ -38,7 +39,7 @@ class Constant(Initializer):
     """Every element is `value`."""
 
     def __init__(self, value: float = 0.0) -> None:
-        self.value = float(value)
+        self.value = real("value", value)
 
     def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
         return np.full(shape, self.value)
@@ -62,7 +63,8 @@ class RandomUniform(Initializer):
     """Uniform between `minval` and `maxval`."""
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05) -> None:
-        self.minval, self.maxval = float(minval), float(maxval)
+        self.minval = real("minval", minval)
+        self.maxval = real("maxval", maxval, least=self.minval)
 
     def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.uniform(self.minval, self.maxval, shape)
@@ -72,7 +74,7 @@ class RandomNormal(Initializer):
     """Normal with `mean` and `stddev`."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05) -> None:
-        self.mean, self.stddev = float(mean), float(stddev)
+        self.mean, self.stddev = real("mean", mean), real("stddev", stddev, least=0.0)
 
     def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.normal(self.mean, self.stddev, shape)

@@ -16,6 +16,7 @@ from tinynet.formulas.activations import sigmoid, softmax
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import Registry
+from tinynet.settings import real
 
 
 class Objective(NamedTuple):
@@ -107,16 +108,14 @@ class Huber(Loss):
     """Squared near 0, absolute beyond `delta` (default 1)."""
 
     def __init__(self, delta: float = 1.0) -> None:
-        super().__init__(Formula(formulas.huber, delta=delta))
+        super().__init__(Formula(formulas.huber, delta=real("delta", delta, above=0.0)))
 
 
 class Quantile(Loss):
     """For the q-quantile of an amount; q lies between 0 and 1, default 0.5 (the median)."""
 
     def __init__(self, q: float = 0.5) -> None:
-        if not 0.0 < q < 1.0:
-            raise ValueError(f"q lies between 0 and 1; given was {q!r}")
-        super().__init__(Formula(formulas.quantile, q=q))
+        super().__init__(Formula(formulas.quantile, q=real("q", q, above=0.0, below=1.0)))
 
 
 class Poisson(Loss):

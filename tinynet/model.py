@@ -12,7 +12,6 @@ from tinynet import data as door
 from tinynet import losses
 from tinynet.batches import Batches, come_in_batches
 from tinynet.callbacks import Callback, History, checked
-from tinynet.data import whole
 from tinynet.fitting import Fit, Source, Streamed, Tabled
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Input, Layer
@@ -21,6 +20,7 @@ from tinynet.metrics import Metric
 from tinynet.metrics import get as metric_named
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
+from tinynet.settings import whole
 from tinynet.stack import Stack
 from tinynet.training import Training
 

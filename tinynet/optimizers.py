@@ -17,6 +17,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.operations import Operations, hyper_names
 from tinynet.registry import Registry
 from tinynet.schedules import SCHEDULES, LearningRateSchedule
+from tinynet.settings import real
 
 if TYPE_CHECKING:
     from tinynet.network import Network
@@ -46,17 +47,19 @@ class Optimizer:
     ) -> None:
         limits = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": global_clipnorm}
         given = {name: limit for name, limit in limits.items() if limit is not None}
-        if len(given) > 1 or any(limit <= 0 for limit in given.values()):
-            raise ValueError(f"at most one of {', '.join(limits)} may be given, above 0; given were {given}")
+        if len(given) > 1:
+            raise ValueError(f"at most one of {', '.join(limits)} may be given; given were {' and '.join(given)}")
+        for name, limit in given.items():
+            real(name, limit, above=0.0)
         self.clipvalue, self.clipnorm, self.global_clipnorm = clipvalue, clipnorm, global_clipnorm
         self.schedule: LearningRateSchedule | None = None
         first = rule.scalars["learning_rate"] if learning_rate is None else learning_rate
         if isinstance(first, (dict, LearningRateSchedule)):
             self.schedule = SCHEDULES.get(first)
             first = self.schedule(0)
-        elif not first > 0:
-            raise ValueError(f"learning_rate is above 0; given was {first!r}")
-        self.rule = Formula(rule.function, **{**rule.scalars, "learning_rate": float(first)})
+        else:
+            first = real("learning_rate", first, above=0.0)
+        self.rule = Formula(rule.function, **{**rule.scalars, "learning_rate": first})
         self.hyper = np.array([self.rule.scalars[name] for name in hyper_names(self.rule)])
         self.slots: Array | None = None
         self.square_norm: Array | None = None
@@ -71,7 +74,7 @@ class Optimizer:
     def learning_rate(self, value: float) -> None:
         if self.schedule is not None:
             raise TypeError(f"the learning rate follows {self.schedule}; it cannot be set as well")
-        self.hyper[hyper_names(self.rule).index("learning_rate")] = value
+        self.hyper[hyper_names(self.rule).index("learning_rate")] = real("learning_rate", value, least=0.0)
 
     @property
     def slot_names(self) -> tuple[str, ...]:
@@ -145,8 +148,7 @@ class SGD(Optimizer):
     def __init__(
         self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False, **clipping: float
     ) -> None:
-        if not 0.0 <= momentum <= 1.0:
-            raise ValueError(f"momentum lies in 0 to 1; given was {momentum!r}")
+        momentum = real("momentum", momentum, least=0.0, most=1.0)
         if not momentum:
             rule = Formula(updates.sgd)
         else:
@@ -169,6 +171,8 @@ class RMSprop(Optimizer):
         epsilon: float = 1e-7,
         **clipping: float,
     ) -> None:
+        rho, momentum = real("rho", rho, least=0.0, most=1.0), real("momentum", momentum, least=0.0, most=1.0)
+        epsilon = real("epsilon", epsilon, least=0.0)
         if momentum:
             rule = Formula(updates.rmsprop_momentum, rho=rho, momentum=momentum, epsilon=epsilon)
         else:
@@ -187,6 +191,7 @@ class Adam(Optimizer):
         epsilon: float = 1e-7,
         **clipping: float,
     ) -> None:
+        check_adam(beta_1, beta_2, epsilon)
         rule = Formula(updates.adam, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         super().__init__(rule, learning_rate, **clipping)
 
@@ -203,8 +208,17 @@ class AdamW(Optimizer):
         epsilon: float = 1e-7,
         **clipping: float,
     ) -> None:
+        check_adam(beta_1, beta_2, epsilon)
+        real("weight_decay", weight_decay, least=0.0)
         rule = Formula(updates.adamw, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, weight_decay=weight_decay)
         super().__init__(rule, learning_rate, **clipping)
+
+
+def check_adam(beta_1: float, beta_2: float, epsilon: float) -> None:
+    """Raises ValueError where one of Adam's settings lies outside its bounds."""
+    real("beta_1", beta_1, least=0.0, below=1.0)
+    real("beta_2", beta_2, least=0.0, below=1.0)
+    real("epsilon", epsilon, least=0.0)
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry(

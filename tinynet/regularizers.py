@@ -7,21 +7,22 @@ from typing import Any
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.rows import penalty
 from tinynet.registry import unknown
+from tinynet.settings import real
 
 
 def L1(l1: float = 0.01) -> Formula:
     """l1 sum |p|."""
-    return Formula(penalty, l1=l1)
+    return Formula(penalty, l1=real("l1", l1, least=0.0))
 
 
 def L2(l2: float = 0.01) -> Formula:
     """l2 sum p^2."""
-    return Formula(penalty, l2=l2)
+    return Formula(penalty, l2=real("l2", l2, least=0.0))
 
 
 def L1L2(l1: float = 0.0, l2: float = 0.0) -> Formula:
     """l1 sum |p| + l2 sum p^2."""
-    return Formula(penalty, l1=l1, l2=l2)
+    return Formula(penalty, l1=real("l1", l1, least=0.0), l2=real("l2", l2, least=0.0))
 
 
 l1, l2, l1_l2 = L1, L2, L1L2  # Keras has both spellings

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from tinynet.registry import Registry
+from tinynet.settings import real, whole
 
 
 class LearningRateSchedule:
@@ -25,18 +26,11 @@ class LearningRateSchedule:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
 
 
-def above_zero(what: str, value: float) -> float:
-    """`value` as a number above 0."""
-    if not value > 0:
-        raise ValueError(f"{what} is above 0; given was {value!r}")
-    return float(value)
-
-
 class Constant(LearningRateSchedule):
     """The same rate at every step."""
 
     def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = above_zero("learning_rate", learning_rate)
+        self.learning_rate = real("learning_rate", learning_rate, above=0.0)
 
     def __call__(self, step: int) -> float:
         return self.learning_rate
@@ -48,9 +42,9 @@ class ExponentialDecay(LearningRateSchedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
     ) -> None:
-        self.initial_learning_rate = above_zero("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = above_zero("decay_steps", decay_steps)
-        self.decay_rate = above_zero("decay_rate", decay_rate)
+        self.initial_learning_rate = real("initial_learning_rate", initial_learning_rate, above=0.0)
+        self.decay_steps = real("decay_steps", decay_steps, above=0.0)
+        self.decay_rate = real("decay_rate", decay_rate, above=0.0)
         self.staircase = bool(staircase)
 
     def __call__(self, step: int) -> float:
@@ -73,13 +67,11 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        if initial_learning_rate < 0 or (warmup_target is None and initial_learning_rate == 0):
-            raise ValueError(
-                f"initial_learning_rate is above 0 (0 with a warm-up); given was {initial_learning_rate!r}"
-            )
-        self.initial_learning_rate = float(initial_learning_rate)
-        self.decay_steps, self.alpha = above_zero("decay_steps", decay_steps), float(alpha)
-        self.warmup_target, self.warmup_steps = warmup_target, int(warmup_steps)
+        lowest = {"above": 0.0} if warmup_target is None else {"least": 0.0}
+        self.initial_learning_rate = real("initial_learning_rate", initial_learning_rate, **lowest)
+        self.decay_steps, self.alpha = real("decay_steps", decay_steps, above=0.0), real("alpha", alpha)
+        self.warmup_target = None if warmup_target is None else real("warmup_target", warmup_target, above=0.0)
+        self.warmup_steps = whole("warmup_steps", warmup_steps, 0)
 
     def __call__(self, step: int) -> float:
         top = self.initial_learning_rate

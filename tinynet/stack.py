@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tinynet import data as door
-from tinynet.data import whole
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Embedding, Input, Layer
 from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
 from tinynet.random import new_generator
+from tinynet.settings import whole
 
 PREDICTION_ROWS = 1024  # rows that go through the network together: enough for BLAS, few enough for the cache
 

@@ -16,6 +16,7 @@ from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.initializers import Initializer
 from tinynet.operations import Operations
+from tinynet.settings import shown, whole
 
 
 class Parameter(NamedTuple):
@@ -164,14 +165,8 @@ class Layer:
 
 def width_of(shape: Any) -> int:
     """The number of columns in Keras's `input_shape`: 30, (30,) or [30]."""
-    sizes = [shape] if isinstance(shape, int) else list(shape)
-    if len(sizes) != 1 or not isinstance(sizes[0], int) or sizes[0] < 1:
-        raise ValueError(f"input_shape is the number of columns, as in [30]; given was {shape!r}")
-    return sizes[0]
-
-
-def positive(what: str, value: Any) -> int:
-    """`value` as a whole number of at least 1."""
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{what} is a whole number of at least 1; given was {value!r}")
-    return int(value)
+    try:
+        (size,) = shape if isinstance(shape, (list, tuple)) else [shape]
+        return whole("input_shape", size, 1)
+    except ValueError:
+        raise ValueError(f"input_shape is the number of columns, as in [30]; given was {shown(shape)}") from None

@@ -9,8 +9,9 @@ from tinynet import activations, regularizers
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.initializers import INITIALIZERS, Initializer
-from tinynet.layers.base import Layer, Memory, Parameter, positive
+from tinynet.layers.base import Layer, Memory, Parameter
 from tinynet.operations import Operations
+from tinynet.settings import whole
 
 
 class Dense(Layer):
@@ -42,7 +43,7 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(input_shape=input_shape, name=name)
-        self.units = positive("units", units)
+        self.units = whole("units", units, 1)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = INITIALIZERS.get(kernel_initializer)

@@ -7,6 +7,7 @@ from typing import Any
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers.base import Layer, Memory
 from tinynet.operations import Operations
+from tinynet.settings import real
 
 
 class Dropout(Layer):
@@ -23,9 +24,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, *, input_shape: Any = None, name: str | None = None) -> None:
         super().__init__(input_shape=input_shape, name=name)
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"rate is at least 0 and below 1; given was {rate!r}")
-        self.rate = float(rate)
+        self.rate = real("rate", rate, least=0.0, below=1.0)
 
     def forward_arrays(self, n_in: int) -> dict[str, int]:
         return {"a": n_in}

@@ -9,8 +9,9 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.initializers import INITIALIZERS, Initializer
-from tinynet.layers.base import Layer, Memory, Parameter, positive
+from tinynet.layers.base import Layer, Memory, Parameter
 from tinynet.operations import Operations
+from tinynet.settings import shown, whole
 
 
 class Embedding(Layer):
@@ -39,9 +40,12 @@ class Embedding(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(input_shape=input_shape, name=name)
-        self.columns = [int(column) for column in several(columns)]
-        if not self.columns or len(set(self.columns)) < len(self.columns) or min(self.columns) < 0:
-            raise ValueError(f"columns are different numbers, counted from 0; given was {columns!r}")
+        try:
+            self.columns = [whole("a column", column, 0) for column in several(columns)]
+        except ValueError:
+            self.columns = []
+        if not self.columns or len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"columns are different numbers, counted from 0; given was {shown(columns)}")
         self.input_dim = one_each("input_dim", input_dim, len(self.columns))
         self.output_dim = one_each("output_dim", output_dim, len(self.columns))
         self.embeddings_initializer = INITIALIZERS.get(embeddings_initializer)
@@ -95,17 +99,16 @@ class Embedding(Layer):
         }
 
 
-def several(given: int | Sequence[int]) -> list[int]:
+def several(given: Any) -> list[Any]:
     """One number, or several, as a list; a number of NumPy's, such as `codes.max() + 1`, is a number too."""
-    values: list[int] = np.atleast_1d(np.asarray(given)).tolist()
-    return values
+    return list(given) if isinstance(given, (list, tuple, range)) or np.ndim(given) else [given]
 
 
 def one_each(what: str, given: int | Sequence[int], count: int) -> list[int]:
     """One whole number of at least 1 for each of `count` columns."""
     values = several(given)
-    if np.ndim(given) == 0:
+    if len(values) == 1 and np.ndim(given) == 0:
         values *= count
     if len(values) != count:
         raise ValueError(f"{what} has one number for each of the {count} chosen columns; given were {len(values)}")
-    return [positive(what, value) for value in values]
+    return [whole(what, value, 1) for value in values]

@@ -10,6 +10,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.initializers import INITIALIZERS, Initializer
 from tinynet.layers.base import Layer, Memory, Parameter
 from tinynet.operations import Operations
+from tinynet.settings import real
 
 
 class LayerNormalization(Layer):
@@ -34,7 +35,7 @@ class LayerNormalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(input_shape=input_shape, name=name)
-        self.epsilon = float(epsilon)
+        self.epsilon = real("epsilon", epsilon, above=0.0)
         self.formula = Formula(layer_normalization, epsilon=self.epsilon)
         self.beta_initializer = INITIALIZERS.get(beta_initializer)
         self.gamma_initializer = INITIALIZERS.get(gamma_initializer)
