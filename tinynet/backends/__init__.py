@@ -1,0 +1,40 @@
+"""Machines that carry programs out. NumPy's is `Training` itself; the others are loaded when asked for."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from tinynet.training import Training
+
+NEEDED = {"numba": ("numba", "scipy", "threadpoolctl")}
+
+
+def missing(backend: str) -> list[str]:
+    """Which packages the backend lacks here; finds them without importing them."""
+    return [package for package in NEEDED.get(backend, ()) if find_spec(package) is None]
+
+
+def choose(backend: str = "auto") -> tuple[type[Training], str]:
+    """The class that trains on this backend, and the backend's name.
+
+    Parameters
+    ----------
+    backend : "numpy", "numba", or "auto", which takes numba where what it needs is installed, else NumPy
+
+    Raises
+    ------
+    ValueError : for any other name
+    ImportError : for "numba" where it is not installed
+    """
+    if backend not in ("auto", "numpy", *NEEDED):
+        raise ValueError(f"backend is 'auto', 'numpy' or 'numba'; given was {backend!r}")
+    lacks = missing("numba")
+    if backend == "numpy" or (backend == "auto" and lacks):
+        return Training, "numpy"
+    if lacks:
+        raise ImportError(
+            f"backend 'numba' needs {', '.join(lacks)}, which is not installed: pip install 'tinynet[fast]'"
+        )
+    from tinynet.backends.numba_training import NumbaTraining
+
+    return NumbaTraining, "numba"

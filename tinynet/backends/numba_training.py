@@ -1,0 +1,195 @@
+"""Training by replay: the program of one step, recorded once, then carried out batch after batch in compiled code.
+
+It has the face of `Training`. The network's parameters, its gradients and the optimizer's slots and hyper are worked on
+where they are; the step, the loss and the sign of life are copied in where an epoch begins and back where compiled code
+pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinynet.backends.numba_machine import Machine
+from tinynet.costs import flops
+from tinynet.formulas.vocabulary import Array
+from tinynet.losses import Objective
+from tinynet.network import Network, Workspace
+from tinynet.optimizers import Optimizer
+from tinynet.program import Program, record, tensors_of
+from tinynet.recorder import Recorder, array_pointer
+from tinynet.training import NonFiniteError, Training
+
+CHUNK_SECONDS = 0.05
+KEPT_MACHINES = 4
+FLOPS_A_THREAD = 1_500_000  # of one step: with fewer, threads wait for each other longer than they work
+ROWS_A_THREAD = 16
+UNPACKED = 100**3  # OpenBLAS multiplies matrices with n m k up to this without packing them first
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads_for(program: Program, batch: int) -> int:
+    """How many threads share a step: by its size alone, never by a clock, since their number changes rounding."""
+    work = sum(flops(row, batch) for row in program.rows)
+    return max(1, min(cores(), work // FLOPS_A_THREAD, batch // ROWS_A_THREAD))
+
+
+def block_for(program: Program, rows: int) -> int:
+    """How many of a thread's rows go through the network at a time.
+
+    Products that need no packing are a fifth faster. Where no useful block is that small, packing pays only when many
+    rows share it.
+    """
+    products = [row.arguments for row in program.rows if row.operation == "gemm"]
+    widest = max((a["b"].size(1) for a in products if not a["b"].per_row), default=1)
+    fits = UNPACKED // widest
+    most = 512 if fits < 64 or fits >= 512 else 1 << (fits.bit_length() - 1)
+    return max(1, min(most, rows))
+
+
+def record_evaluation(network: Network, objective: Objective, batch: int, target_columns: int) -> Program:
+    """The program of the loss of a batch that is not trained on: forward as in prediction, and the loss."""
+    network = network.copy()
+    w = Workspace(network, batch, True, target_columns)
+    sizes = {"X": network.widths[0], "T": target_columns, "weights": 1}
+    data = {name: np.zeros((batch, columns), network.dtype) for name, columns in sizes.items()}
+    order = np.arange(batch)
+    recorder = Recorder(tensors_of(network, w, None, {**data, "order": order}))
+    with np.errstate(all="ignore"):
+        for name, out in (("X", w.x), ("T", w.t), ("weights", w.weight)):
+            recorder.gather(data[name], order, out)
+        y = network.forward(recorder, w, w.x, training=False)
+        network.loss_and_gradient(recorder, w, y, objective)
+    return Program(recorder.rows, batch, recorder.tensors[id(y)])
+
+
+class NumbaTraining(Training):
+    """As `Training`, which it replaces, by compiled code and over threads.
+
+    Parameters
+    ----------
+    network, objective, optimizer, target_columns : as for `Training`
+    threads : how many threads share a step; default by the step's size, see `threads_for`
+    """
+
+    def __init__(
+        self, network: Network, objective: Objective, optimizer: Optimizer, target_columns: int,
+        threads: int | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(network, objective, optimizer, target_columns)
+        self.given_threads = threads
+        self.threads = threads or 1  # of the latest run
+        self.programs: dict[str, Program] = {}
+        self.machines: dict[tuple[Any, ...], Machine] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to this process: machines are made anew where they are needed."""
+        return {**vars(self), "machines": {}}
+
+    def program(self, kind: str) -> Program:
+        """The step, or the evaluation, as recorded on a few rows: it is the same for any number of them."""
+        if kind not in self.programs:
+            if kind == "step":
+                found = record(self.network, self.objective, self.optimizer, 2, self.target_columns)
+            else:
+                found = record_evaluation(self.network, self.objective, 2, self.target_columns)
+            self.programs[kind] = found
+        return self.programs[kind]
+
+    def machine(self, kind: str, batch: int) -> Machine:
+        """A machine for this batch size, kept from epoch to epoch, over the arrays that are there now."""
+        network, optimizer = self.network, self.optimizer
+        assert optimizer.slots is not None
+        arrays = {
+            "parameters": network.parameters, "gradients": network.gradients,
+            "slots": optimizer.slots, "hyper": optimizer.hyper,
+        }  # fmt: skip
+        program = self.program(kind)
+        self.threads = self.given_threads or threads_for(program, batch)
+        key = (kind, batch, self.threads, *(array_pointer(array) for array in arrays.values()))
+        if key not in self.machines:
+            while len(self.machines) >= KEPT_MACHINES:
+                del self.machines[next(iter(self.machines))]
+            block = block_for(program, -(-batch // self.threads))
+            self.machines[key] = Machine(program, arrays, self.threads, batch, block)
+        return self.machines[key]
+
+    def ready(self, data: Mapping[str, Array]) -> dict[str, Array]:
+        """The data as compiled code reads them: row after row, in the network's precision."""
+        return {name: np.ascontiguousarray(data[name], self.network.dtype) for name in ("X", "T", "weights")}
+
+    def epoch(
+        self,
+        data: Mapping[str, Array],
+        order: Array,
+        batch_size: int,
+        outputs: Array | None = None,
+        after_batch: Callable[[int, float], None] | None = None,
+    ) -> float:
+        """As `Training.epoch`; after_batch is called for every batch in order, when compiled code pauses behind it."""
+        network, rows = self.network, len(order)
+        batches = -(-rows // batch_size)
+        if not rows:
+            return super().epoch(data, order, batch_size, outputs, after_batch)
+        machine = self.machine("step", min(batch_size, rows))
+        said = None if outputs is None else np.require(outputs, network.dtype, ["C", "W"])
+        machine.begin(network, self.ready(data), checked(order, len(data["X"])), said)
+        done, chunk = 0, first_chunk(self.program("step"), batch_size)
+        while done < batches:
+            start = time.perf_counter()
+            try:
+                reached = machine.run(min(done + chunk, batches))
+            finally:
+                machine.finish(network)
+            elapsed = time.perf_counter() - start
+            chunk = max(1, round((reached - done) * min(4.0, CHUNK_SECONDS / max(elapsed, 1e-6))))
+            failed = not network.alive[0]
+            if said is not None and said is not outputs and outputs is not None:
+                outputs[order] = said[order]
+            if after_batch is not None:
+                losses = machine.values.sum(axis=0)
+                for batch in range(done, reached - failed):
+                    after_batch(batch, float(losses[batch]) / min((batch + 1) * batch_size, rows))
+            if failed:
+                raise NonFiniteError(
+                    f"the loss or a gradient is not finite at step {int(network.step[0])} (batch {reached} of its "
+                    "epoch); the weights are those before it: try a smaller learning rate, clipnorm or scaled inputs"
+                )
+            done = reached
+        return float(network.value[0]) / rows
+
+    def mean_loss(self, data: Mapping[str, Array], batch_size: int, outputs: Array) -> float:
+        """As `Training.mean_loss`; all rows are one batch, since nothing is learned between them."""
+        network, rows = self.network, len(data["X"])
+        if not rows:
+            return super().mean_loss(data, batch_size, outputs)
+        machine = self.machine("evaluation", rows)
+        said = np.require(outputs, network.dtype, ["C", "W"])
+        machine.begin(network, self.ready(data), np.arange(rows), said)
+        machine.run(1)
+        machine.finish(network)
+        if said is not outputs:
+            outputs[...] = said
+        return float(network.value[0]) / rows
+
+
+def first_chunk(program: Program, batch: int) -> int:
+    """Batches for the first stretch of compiled code, at a speed that any machine reaches."""
+    work = sum(flops(row, batch) for row in program.rows)
+    return max(1, int(CHUNK_SECONDS * 1e9 / max(work, 1)))
+
+
+def checked(order: Array, rows: int) -> Array:
+    """The order as compiled code reads it, every number that of a row."""
+    numbers = np.ascontiguousarray(order, np.int64)
+    if numbers.min() < 0 or numbers.max() >= rows:
+        raise IndexError(f"order names rows from {numbers.min()} to {numbers.max()}; there are {rows}")
+    return numbers
