@@ -33,12 +33,13 @@ def gradcheck() -> int:
     """Print the largest error of each layer, activation and loss."""
     from tinynet.proof import TOLERANCE, prove
 
-    print(f"{'explicit backward against central differences, float64':<58} {'compared':>8} {'error':>9}")
+    print(f"{'explicit backward against central differences, float64':<68} {'compared':>8} {'error':>9}")
     worst = 0.0
     try:
-        for what, report in prove():
-            print(f"{what:<58} {sum(check.compared for check in report.checks):>8} {report.error:>9.1e}")
-            worst = max(worst, report.error)
+        for what, reports in prove():
+            compared, error = sum(r.compared for r in reports), max(r.error for r in reports)
+            print(f"{what:<68} {compared:>8} {error:>9.1e}", flush=True)
+            worst = max(worst, error)
     except tinynet.GradientError as error:
         print(error, file=sys.stderr)
         return 1

@@ -73,6 +73,11 @@ class Report:
         return max((check.error for check in self.checks), default=0.0)
 
     @property
+    def compared(self) -> int:
+        """How many elements were compared."""
+        return sum(check.compared for check in self.checks)
+
+    @property
     def failed(self) -> list[Check]:
         return [check for check in self.checks if not check.error <= self.tolerance]
 

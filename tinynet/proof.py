@@ -30,16 +30,17 @@ def layers() -> Iterator[tuple[str, Layer, Array | None]]:
     yield "Embedding", Embedding([1, 2], [2, 3], [2, 4]), codes
 
 
-def stacks(loss: str) -> Iterator[tuple[str, list[Layer]]]:
-    """(what it ends in, a network of every kind of layer) fit for a loss."""
-    ends = {"poisson": ["softplus"], "binary_crossentropy": ["sigmoid", "softmax"]}
-    default = ["softmax", "sigmoid"] if "categorical" in loss else ["linear"]
-    for end in ends.get(loss, default):
-        penalty = regularizers.L1L2(0.01, 0.02)
-        yield (
-            end,
-            [Dense(6, "gelu", kernel_regularizer=penalty), LayerNormalization(), Dropout(0.2), Dense(OUTPUTS, end)],
-        )
+def ends(loss: str) -> list[str]:
+    """The activations that a network for this loss may end in: at least one that the loss takes as it is."""
+    known = {"poisson": ["softplus"], "binary_crossentropy": ["sigmoid", "softmax"]}
+    return known.get(loss, ["softmax", "sigmoid"] if "categorical" in loss else ["linear"])
+
+
+def stack(activation: str, end: str) -> list[Layer]:
+    """A network with a layer of every kind, one activation within and one at its end."""
+    penalty = regularizers.L1L2(0.01, 0.02)
+    first = Dense(6, activation, kernel_regularizer=penalty)
+    return [first, LayerNormalization(), Dropout(0.2), Dense(OUTPUTS, end)]
 
 
 def targets(loss: str, generator: np.random.Generator) -> Array:
@@ -53,17 +54,22 @@ def targets(loss: str, generator: np.random.Generator) -> Array:
     return np.abs(generator.standard_normal((ROWS, OUTPUTS)))
 
 
-def prove() -> Iterator[tuple[str, Report]]:
-    """(what was checked, its report); raises GradientError at the first that fails."""
+def prove() -> Iterator[tuple[str, list[Report]]]:
+    """(what was checked, its reports) of each layer, then of each loss after every activation.
+
+    Raises GradientError at the first that fails.
+    """
     for what, layer, x in layers():
-        yield what, check_layer(layer, COLUMNS, ROWS, x, TOLERANCE)
+        yield what, [check_layer(layer, COLUMNS, ROWS, x, TOLERANCE)]
     generator = np.random.default_rng(0)
-    x = generator.standard_normal((ROWS, COLUMNS))
     names = [name for name, made in LOSSES.known.items() if LOSSES.name_of(made()) == name]  # without "mse" and "mae"
-    for name in names:
-        for end, stack in stacks(name):
-            model = Sequential(stack, dtype="float64")
-            model.compile("sgd", name)
-            weights = generator.uniform(0.5, 2.0, ROWS)
-            fused = " fused" if model._compiled(x).objective.fused else ""
-            yield f"{name} of {end}{fused}", gradcheck(model, x, targets(name, generator), weights, TOLERANCE)
+    for loss in names:
+        for end in ends(loss):
+            reports, fused = [], False
+            for activation in ACTIVATIONS:
+                model = Sequential(stack(activation, end), dtype="float64")
+                model.compile("sgd", loss)
+                x, weights = generator.standard_normal((ROWS, COLUMNS)), generator.uniform(0.5, 2.0, ROWS)
+                reports.append(gradcheck(model, x, targets(loss, generator), weights, TOLERANCE))
+                fused = model._compiled().objective.fused
+            yield f"{loss} of {end}{' (fused)' if fused else ''}, {len(reports)} activations", reports
