@@ -67,8 +67,9 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        lowest = {"above": 0.0} if warmup_target is None else {"least": 0.0}
-        self.initial_learning_rate = real("initial_learning_rate", initial_learning_rate, **lowest)
+        self.initial_learning_rate = real("initial_learning_rate", initial_learning_rate)
+        if initial_learning_rate < 0 or (warmup_target is None and initial_learning_rate == 0):
+            raise ValueError(f"initial_learning_rate is above 0 (0 with a warm-up); given was {initial_learning_rate}")
         self.decay_steps, self.alpha = real("decay_steps", decay_steps, above=0.0), real("alpha", alpha)
         self.warmup_target = None if warmup_target is None else real("warmup_target", warmup_target, above=0.0)
         self.warmup_steps = whole("warmup_steps", warmup_steps, 0)

@@ -26,8 +26,9 @@ def shown(value: Any) -> str:
 
 
 def whole(what: str, value: Any, least: int) -> int:
-    """`value` as a whole number of at least `least`; ValueError where it is none."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+    """`value` as a whole number of at least `least`, 3.0 being one; ValueError where it is none."""
+    whole = isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer())
+    if not whole or isinstance(value, bool) or value < least:
         raise ValueError(f"{what} is a whole number of at least {least}; given was {shown(value)}")
     return int(value)
 
@@ -43,6 +44,7 @@ def real(
 ) -> float:
     """`value` as a finite number within the bounds; ValueError where it is none."""
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    value = value.item() if isinstance(value, np.generic) else value
     if not (number and abs(value) <= LARGEST and above < value < below and least <= value <= most):
         bounds = {"above": above, "at least": least, "below": below, "at most": most}
         said = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound))

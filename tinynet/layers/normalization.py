@@ -35,7 +35,7 @@ class LayerNormalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(input_shape=input_shape, name=name)
-        self.epsilon = real("epsilon", epsilon, above=0.0)
+        self.epsilon = real("epsilon", epsilon, least=0.0)
         self.formula = Formula(layer_normalization, epsilon=self.epsilon)
         self.beta_initializer = INITIALIZERS.get(beta_initializer)
         self.gamma_initializer = INITIALIZERS.get(gamma_initializer)
