@@ -12,6 +12,7 @@ from tinynet.registry import unknown
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (linear, relu, leaky_relu, elu, gelu, silu, tanh, sigmoid, softplus, softmax)
 }
+OTHER_NAMES = {"swish": silu}
 Given = str | dict[str, Any] | Callable[..., Any] | Formula | None
 
 
@@ -25,11 +26,13 @@ def get(given: Given, custom: Mapping[str, Callable[..., Any]] | None = None) ->
     if isinstance(given, str):
         given = {"name": given}
     if isinstance(given, dict):
-        known = {**ACTIVATIONS, **(custom or {})}
+        known = {**ACTIVATIONS, **OTHER_NAMES, **(custom or {})}
         name = given.get("name")
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise ValueError(unknown("activation", name, known))
         return Formula(known[name], **{key: value for key, value in given.items() if key != "name"})
+    if not callable(given) and not isinstance(given, Formula):
+        raise TypeError(f"an activation is a name or a function with its derivative, not {type(given).__name__}")
     formula = given if isinstance(given, Formula) else Formula(given)
     if formula.derivative is None and formula.gradient is None:
         raise TypeError(

@@ -143,7 +143,9 @@ INITIALIZERS: Registry[Initializer] = Registry(
     {
         "constant": Constant,
         "zeros": Zeros,
+        "zero": Zeros,
         "ones": Ones,
+        "one": Ones,
         "random_uniform": RandomUniform,
         "uniform": RandomUniform,
         "random_normal": RandomNormal,

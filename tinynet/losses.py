@@ -201,6 +201,7 @@ LOSSES: Registry[Loss] = Registry(
         "poisson": Poisson,
         "gamma": Gamma,
         "binary_crossentropy": BinaryCrossentropy,
+        "bce": BinaryCrossentropy,
         "categorical_crossentropy": CategoricalCrossentropy,
         "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     },
@@ -209,6 +210,6 @@ LOSSES: Registry[Loss] = Registry(
 
 def get(given: str | dict[str, Any] | Loss | Callable[..., Any], custom: Mapping[str, Any] | None = None) -> Loss:
     """The loss that `given` names, describes or is; a formula of one's own becomes a Loss."""
-    if isinstance(given, Formula) or (callable(given) and not isinstance(given, Loss)):
+    if callable(given) and not isinstance(given, (Loss, type)):
         return Loss(given)
-    return LOSSES.get(given, custom)
+    return LOSSES.get(given, custom)  # type: ignore[arg-type]  # which refuses a class

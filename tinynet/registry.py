@@ -18,6 +18,14 @@ def unknown(kind: str, name: object, known: Mapping[str, Any] | list[str]) -> st
     return f"there is no {kind} named {name!r}: {hint}known are {', '.join(known)}"
 
 
+def refused(kind: str, base: type, given: object) -> str:
+    """One sentence for what is neither a name nor an object of `base`."""
+    if isinstance(given, type) and issubclass(given, base):
+        return f"give an object, {given.__name__}(...), not the class {given.__name__}"
+    article = "an" if kind[0] in "aeio" else "a"
+    return f"{article} {kind} is a name or an object of {base.__name__}, not {type(given).__name__}"
+
+
 class Registry(Generic[Thing]):
     """The named things of one kind: `registry.get("adam")`, `registry.get(Adam(0.01))`, `registry.get(saved)`.
 
@@ -36,13 +44,14 @@ class Registry(Generic[Thing]):
             return given
         if isinstance(given, str):
             return self.make(given, custom)
-        if isinstance(given, dict) and "name" in given:
+        if isinstance(given, dict) and isinstance(given.get("name"), str):
             return self.make(given["name"], custom, **{key: value for key, value in given.items() if key != "name"})
-        raise TypeError(f"a {self.kind} is a name or a {self.base.__name__} object, not {type(given).__name__}")
+        raise TypeError(refused(self.kind, self.base, given))
 
     def make(self, name: str, custom: Mapping[str, Callable[..., Any]] | None = None, **config: Any) -> Thing:
         classes = {made.__name__: made for made in self.known.values()}  # Keras knows "adam" and "Adam"
         known = {**classes, **self.known, **(custom or {})}
+        known |= {name: known[name.lower()]} if name not in known and name.lower() in known else {}  # "MSE" is "mse"
         if name not in known:
             raise ValueError(unknown(self.kind, name, [*self.known, *(custom or {})]))
         made: Thing = known[name](**config)

@@ -29,15 +29,20 @@ l1, l2, l1_l2 = L1, L2, L1L2  # Keras has both spellings
 
 
 def get(given: str | dict[str, Any] | Formula | None) -> Formula | None:
-    """None, "l1", "l2", "l1_l2" (0.01 each), the dictionary that `saved` makes, or a penalty as it is."""
+    """None, a name, the dictionary that `saved` makes, or a penalty as it is.
+
+    Names: "l1", "l2", "l1_l2", each of 0.01; and Keras 3's "l1l2", which is 0 of both.
+    """
     if given is None or isinstance(given, Formula):
         return given
     if isinstance(given, dict):
         return L1L2(**given)
-    named = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01)}
-    if given not in named:
+    named = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01), "l1l2": L1L2()}
+    if not isinstance(given, str):
+        raise TypeError(f"a regularizer is a name or tn.regularizers.L2(...) and the like, not {type(given).__name__}")
+    if given.lower() not in named:
         raise ValueError(unknown("regularizer", given, named))
-    return named[given]
+    return named[given.lower()]
 
 
 def saved(formula: Formula | None) -> dict[str, Any] | None:
