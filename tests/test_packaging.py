@@ -34,7 +34,7 @@ ROOMS = [
         "explain_step",
     ),
     ("persistence",),
-    ("model", "model_file", "proof"),
+    ("model", "model_file", "models", "proof"),
     ("__init__",),  # `import tinynet`, the public face: it gathers from every room, and only its users below import it
     ("tabular", "demo"),
     ("cli", "__main__"),
