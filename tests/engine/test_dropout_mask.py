@@ -101,8 +101,24 @@ def test_masks_of_different_steps_layers_and_seeds_are_independent(where, rate):
 
 
 def test_no_two_streams_among_many_have_the_same_key():
-    keys = {stream_key(seed, layer, step) for seed in range(10) for layer in range(1, 11) for step in range(100)}
-    assert len(keys) == 10 * 10 * 100
+    keys = {stream_key(seed, layer, step) for seed in range(10) for layer in range(1, 11) for step in range(30)}
+    assert len(keys) == 10 * 10 * 30
+
+
+def test_streams_with_near_keys_are_no_rearrangements_of_each_other():
+    """Element e of one stream would be element e ^ d of another, d the keys' difference, if one key were all."""
+    keys = {step: stream_key(3, 1, step)[0] for step in range(3000)}
+    by_high_bits = {}
+    near = []
+    for step, key in keys.items():
+        other = by_high_bits.setdefault(key >> 16, step)
+        near += [(step, other)] if other != step else []
+    assert len(near) > 20
+    elements = np.arange(2**16)
+    for step, other in near[:20]:
+        one, two = (keep_mask((2**16,), 0.5, 3, 1, s) for s in (step, other))
+        moved = two[elements ^ (keys[step] ^ keys[other])]
+        assert count_is_fair(int((one == moved).sum()), 2**16, 0.5)
 
 
 def test_one_bit_of_the_number_changes_half_of_the_bits_of_the_hash():
