@@ -8,6 +8,7 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.settings import real, shown, whole
 
 Logs = dict[str, float]
 
@@ -80,11 +81,13 @@ class Monitor(Callback):
     """
 
     def __init__(self, monitor: str, min_delta: float, mode: str, verbose: int) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"mode is 'auto', 'min' or 'max'; given was {mode!r}")
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor is the name of a number, as in 'val_loss', not {type(monitor).__name__}")
+        if not isinstance(mode, str) or mode not in ("auto", "min", "max"):
+            raise ValueError(f"mode is 'auto', 'min' or 'max'; given was {shown(mode)}")
         grows = any(part in monitor for part in ("acc", "auc", "precision", "recall", "r2"))
         self.sign = -1.0 if mode == "max" or (mode == "auto" and grows) else 1.0
-        self.monitor, self.min_delta, self.verbose = monitor, abs(min_delta), verbose
+        self.monitor, self.min_delta, self.verbose = monitor, abs(real("min_delta", min_delta)), verbose
         self.best = float(np.inf)
 
     def say(self, epoch: int, what: str) -> None:
@@ -130,7 +133,8 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, min_delta, mode, verbose)
-        self.patience, self.start_from_epoch = patience, start_from_epoch
+        self.patience = whole("patience", patience, 0)
+        self.start_from_epoch = whole("start_from_epoch", start_from_epoch, 0)
         self.restore_best_weights = restore_best_weights
         self.on_train_begin()
 
@@ -182,9 +186,11 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, min_delta, mode, verbose)
-        if not 0.0 < factor < 1.0:
+        self.factor = real("factor", factor)
+        if not 0.0 < self.factor < 1.0:
             raise ValueError(f"factor lies between 0 and 1; given was {factor!r}")
-        self.factor, self.patience, self.cooldown, self.min_lr = factor, patience, cooldown, min_lr
+        self.patience, self.cooldown = whole("patience", patience, 0), whole("cooldown", cooldown, 0)
+        self.min_lr = real("min_lr", min_lr, least=0.0)
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Loss
+from tinynet.settings import real
 
 
 def numbers(given: Any, what: str) -> Array:
@@ -19,15 +21,21 @@ def numbers(given: Any, what: str) -> Array:
     TypeError : for text or other objects
     ValueError : for ragged rows, and for NaN or infinity, with the first place
     """
+    if given is None:
+        raise TypeError(f"{what} is missing; numbers are expected")
+    if "numpy.ma" in sys.modules and np.ma.is_masked(given):
+        raise ValueError(f"{what} has masked values; fill gaps first")
     try:
         array = np.asarray(given)
     except ValueError:
         raise ValueError(f"{what} has rows of different lengths; a table with equal rows is expected") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # an object of somebody's own
+        raise TypeError(f"{what} is of type {type(given).__name__}, which gives no array: it raised "
+                        f"{type(error).__name__}") from error  # fmt: skip
     if array.dtype == object:
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"{what} holds text or other objects; numbers are expected") from None
+        array = from_objects(array, what)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{what} is of type {array.dtype}; real numbers are expected")
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
@@ -37,6 +45,19 @@ def numbers(given: Any, what: str) -> Array:
             f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first"
         )
     return array
+
+
+def from_objects(array: Array, what: str) -> Array:
+    """An array of Python's objects as numbers, None as NaN; text is refused even where it spells a number."""
+    if not any(isinstance(item, (str, bytes)) for item in array.flat):
+        try:
+            return array.astype(np.float64)
+        except OverflowError:
+            raise ValueError(f"{what} has numbers too large for float64; scale them") from None
+        except Exception:
+            if any(type(item).__name__ in ("NAType", "NaTType") for item in array.flat):
+                raise ValueError(f"{what} has missing values; fill gaps first") from None
+    raise TypeError(f"{what} holds text or other objects; numbers are expected")
 
 
 def in_precision(array: Array, dtype: np.dtype, what: str) -> Array:
@@ -94,16 +115,20 @@ def sample_weights(weights: Any, n: int, dtype: np.dtype, what: str = "sample_we
 
 def class_weights(weights: Mapping[int, float], targets: Array, dtype: np.dtype) -> Array:
     """One weight a row (n, 1) from {class number: weight}; classes that are not named have weight 1, as in Keras."""
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"class_weight is a dictionary {{class number: weight}}, not {type(weights).__name__}")
+    try:
+        weights = {number: real("a weight", weight, least=0.0) for number, weight in weights.items()}
+    except ValueError:
+        raise ValueError("class_weight has a weight that is not a number of 0 or more") from None
     classes = targets.argmax(axis=1) if targets.shape[1] > 1 else np.rint(targets[:, 0]).astype(int)
-    if any(not weight >= 0 for weight in weights.values()):
-        raise ValueError("class_weight has a weight that is not a number of 0 or more")
     return np.array([weights.get(int(number), 1.0) for number in classes], dtype).reshape(-1, 1)
 
 
 def split(data: Mapping[str, Array], share: float) -> tuple[dict[str, Array], dict[str, Array]]:
     """(the first rows, the last rows): the last are a share of all, rounded as Keras does, before any shuffling."""
     rows = len(data["X"])
-    at = int(rows * (1.0 - share))
+    at = int(rows * (1.0 - real("validation_split", share)))
     if not 0.0 < share < 1.0 or at in (0, rows):
         raise ValueError(
             f"validation_split is a share between 0 and 1 that leaves rows on both sides; given was {share!r}"

@@ -53,12 +53,15 @@ class Loss:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The mean loss of y_pred (n, m) against y_true (n, m), or (n, 1) for class numbers; Keras's argument order."""
-        y = np.asarray(y_pred, dtype=np.float64)
-        t = np.asarray(y_true, dtype=np.float64).reshape(len(y), -1)
+        y, t = table("y_pred", y_pred), table("y_true", y_true)
+        if t.shape != (len(y), self.target_columns(y.shape[1])):
+            raise ValueError(f"y_true of shape {t.shape} does not go with y_pred of shape {y.shape}")
+        weights = np.ones((1, 1)) if sample_weight is None else table("sample_weight", sample_weight)
+        if sample_weight is not None and weights.shape != (len(y), 1):
+            raise ValueError(f"sample_weight has {weights.size} numbers; one for each of {len(y)} rows is expected")
         with np.errstate(all="ignore"):
             samples = self.formula(y, t).mean(axis=1)
-        weights = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(len(y))
-        return float(np.mean(samples * weights))
+        return float(np.mean(samples * weights[:, 0]))
 
     def objective(self, last: Formula | None) -> Objective:
         """What to minimise when the last layer ends in the activation `last`."""
@@ -79,6 +82,17 @@ class Loss:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.formula})"
+
+
+def table(what: str, given: Any) -> Array:
+    """What is given as (rows, columns) in double; a vector is one column."""
+    try:
+        array = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} holds no numbers, or rows of different lengths") from None
+    if array.ndim not in (1, 2) or not array.size:
+        raise ValueError(f"{what} has shape {array.shape}; expected is (rows, columns)")
+    return array.reshape(len(array), -1)
 
 
 def refuse_outside(t: Array, allowed: Array, what: str) -> None:

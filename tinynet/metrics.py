@@ -219,9 +219,29 @@ CLASSES: dict[str, type[Metric]] = {
 }  # fmt: skip
 
 
+def own(function: Callable[..., Any]) -> MetricFunction:
+    """A function of (y_true, y_pred), as Keras takes them, that returns a number, or one for each row."""
+
+    def mean_of(t: Array, y: Array, w: Array) -> float:
+        found = np.asarray(function(t, y))
+        if found.dtype.kind not in "biuf":
+            name = getattr(function, "__name__", type(function).__name__)
+            raise TypeError(f"the metric {name} returned no number but {type(found[()]).__name__}")
+        return mean(found.reshape(len(w), -1).mean(axis=1), w) if found.shape[:1] == w.shape else float(np.mean(found))
+
+    return mean_of
+
+
 def from_loss(loss: Loss) -> MetricFunction:
     """The weighted mean of a loss formula over the rows."""
     return lambda t, y, w: mean(loss.formula(y, t).mean(axis=1), w)
+
+
+def metric_list(what: str, given: Any) -> list[Metric]:
+    """The metrics of a list of names, functions and objects; none where None is given."""
+    if given is not None and not isinstance(given, (list, tuple)):
+        raise TypeError(f"{what} is a list, as in ['accuracy'], not {type(given).__name__}")
+    return [get(metric) for metric in given or []]
 
 
 def get(given: str | dict[str, Any] | Metric | Callable[..., Any]) -> Metric:
@@ -229,7 +249,7 @@ def get(given: str | dict[str, Any] | Metric | Callable[..., Any]) -> Metric:
     if isinstance(given, Metric):
         return given
     if isinstance(given, dict):
-        if given.get("class") not in CLASSES:
+        if not isinstance(given.get("class"), str) or given["class"] not in CLASSES:
             raise ValueError(unknown("metric", given.get("class"), CLASSES))
         return CLASSES[given["class"]](**{key: value for key, value in given.items() if key != "class"})
     if isinstance(given, str):
@@ -239,7 +259,8 @@ def get(given: str | dict[str, Any] | Metric | Callable[..., Any]) -> Metric:
         if name in LOSS_METRICS:
             return Metric(given, from_loss(loss_named(name)))
         raise ValueError(unknown("metric", given, [*METRICS, *LOSS_METRICS]))
+    if isinstance(given, type) and issubclass(given, Metric):
+        raise TypeError(f"give an object, {given.__name__}(), not the class {given.__name__}")
     if callable(given):
-        own = given
-        return Metric(getattr(own, "__name__", type(own).__name__), lambda t, y, w: float(np.mean(own(t, y))))
+        return Metric(getattr(given, "__name__", type(given).__name__), own(given))
     raise TypeError(f"a metric is a name or a function of (y_true, y_pred), not {type(given).__name__}")

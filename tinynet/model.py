@@ -16,11 +16,10 @@ from tinynet.fitting import Fit, Source, Streamed, Tabled
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Input, Layer
 from tinynet.losses import Loss
-from tinynet.metrics import Metric
-from tinynet.metrics import get as metric_named
+from tinynet.metrics import Metric, metric_list
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
-from tinynet.settings import whole
+from tinynet.settings import shown, whole
 from tinynet.stack import Stack
 from tinynet.training import Training
 
@@ -82,40 +81,45 @@ class Sequential(Stack):
         weighted_metrics : the same, with rows counted by their sample weights
         backend : "numpy", or "auto", which takes NumPy: the only machine of this version
         """
-        if backend not in ("auto", "numpy"):
-            raise ValueError(f"backend is 'auto' or 'numpy' in this version; given was {backend!r}")
-        self.optimizer = OPTIMIZERS.get(optimizer)
-        self.loss = None if loss is None else losses.get(loss)
-        self.metrics = [metric_named(metric) for metric in metrics or []]
-        self.weighted_metrics = [metric_named(metric) for metric in weighted_metrics or []]
+        if not isinstance(backend, str) or backend not in ("auto", "numpy"):
+            raise ValueError(f"backend is 'auto' or 'numpy' in this version; given was {shown(backend)}")
+        chosen = OPTIMIZERS.get(optimizer), None if loss is None else losses.get(loss)
+        measured = metric_list("metrics", metrics), metric_list("weighted_metrics", weighted_metrics)
+        self.optimizer, self.loss = chosen  # only now that all is known
+        self.metrics, self.weighted_metrics = measured
         self.backend = "numpy"
         self._training = None
 
-    def _compiled(self, x: Any = None) -> Training:
-        """The network in training."""
+    def _chosen(self) -> tuple[Optimizer, Loss]:
         if self.optimizer is None or self.loss is None:
             raise RuntimeError("the model has no loss yet; call compile(optimizer=..., loss=...) first")
+        return self.optimizer, self.loss
+
+    def _compiled(self, x: Any = None) -> Training:
+        """The network in training."""
+        optimizer, loss = self._chosen()
         network = self._built(x)
         if self._training is None or self._training.network is not network:
-            self.optimizer.bind(network)
-            objective = self.loss.objective(self.layers[-1].final_activation)
-            target_columns = self.loss.target_columns(network.widths[-1])
-            self._training = Training(network, objective, self.optimizer, target_columns)
+            optimizer.bind(network)
+            objective = loss.objective(self.layers[-1].final_activation)
+            target_columns = loss.target_columns(network.widths[-1])
+            self._training = Training(network, objective, optimizer, target_columns)
         return self._training
 
     # ------------------------------------------------------------------------------------------------ training
 
     def _data(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> dict[str, Array]:
         """The checked data by the names that programs use."""
-        training = self._compiled(x)
-        assert self.loss is not None
+        loss = self._chosen()[1]
         inputs = self._checked_inputs(x, f"{prefix}x")
-        outputs = training.network.widths[-1]
-        return {
+        outputs = self._outputs(inputs.shape[1])
+        found = {
             "X": inputs,
-            "T": door.targets(y, len(inputs), self.loss, outputs, self.dtype, f"{prefix}y"),
+            "T": door.targets(y, len(inputs), loss, outputs, self.dtype, f"{prefix}y"),
             "weights": door.sample_weights(sample_weight, len(inputs), self.dtype, f"{prefix}sample_weight"),
         }
+        self._compiled(inputs)  # only now: data that does not fit builds nothing
+        return found
 
     def fit(
         self,
@@ -162,6 +166,9 @@ class Sequential(Stack):
         """
         epochs, first = whole("epochs", epochs, 1), whole("initial_epoch", initial_epoch, 0)
         size = 32 if batch_size is None else whole("batch_size", batch_size, 1)
+        later = size if validation_batch_size is None else whole("validation_batch_size", validation_batch_size, 1)
+        if not isinstance(verbose, (int, str)) or verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose is 0, 1, 2 or 'auto'; given was {shown(verbose)}")
         validation: Source | None = None
         if come_in_batches(x, y):
             if validation_split or sample_weight is not None or class_weight is not None:
@@ -175,12 +182,12 @@ class Sequential(Stack):
             data = self._data(x, y, sample_weight)
             if validation_split:
                 data, kept = door.split(data, validation_split)
-                validation = Tabled(self, kept, validation_batch_size or size, False)
+                validation = Tabled(self, kept, later, False)
             if class_weight is not None:  # of the rows trained on, not of those put aside
                 data["weights"] = data["weights"] * door.class_weights(class_weight, data["T"], self.dtype)
             source = Tabled(self, data, size, shuffle)
         if validation_data is not None:
-            validation = self._source(validation_data, validation_batch_size or size)
+            validation = self._source(validation_data, later)
         every = checked(callbacks)
         self.history = History()
         run = Fit(
@@ -236,8 +243,8 @@ class Sequential(Stack):
         >>> dx = model.backward(dy)                # dW = x^T dz, db, dx = dz W^T
         >>> model.update()                         # W <- W - learning_rate dW
         """
-        state = self._compiled(x)
         array = self._checked_inputs(x)
+        state = self._compiled(array)
         w = Workspace(state.network, len(array), True, state.target_columns, input_gradient=True)
         w.x[...] = array
         with np.errstate(all="ignore"):

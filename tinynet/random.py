@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.settings import whole
 
 _generator: np.random.Generator | None = None  # made when first needed: loading numpy.random takes ten milliseconds
 
@@ -17,10 +18,10 @@ _generator: np.random.Generator | None = None  # made when first needed: loading
 def set_random_seed(seed: int) -> None:
     """Make what follows reproducible: initial weights, shuffles and dropout of every model made from now on.
 
-    NumPy's own global state is left alone. Raises ValueError for a negative seed.
+    NumPy's own global state is left alone. Raises ValueError for what is no whole number of at least 0.
     """
     global _generator
-    _generator = np.random.default_rng(seed)
+    _generator = np.random.default_rng(whole("seed", seed, 0))
 
 
 def new_generator() -> np.random.Generator:

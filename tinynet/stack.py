@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,23 +15,31 @@ from tinynet.layers import Embedding, Input, Layer
 from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
 from tinynet.random import new_generator
-from tinynet.settings import whole
+from tinynet.settings import shown, whole
 
 PREDICTION_ROWS = 1024  # rows that go through the network together: enough for BLAS, few enough for the cache
+
+
+def precision(dtype: Any) -> np.dtype:
+    """float32 or float64, by name or as NumPy has them."""
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name if isinstance(dtype, (np.dtype, type)) else None
+    if name not in ("float32", "float64"):
+        raise ValueError(f"dtype is 'float32' or 'float64'; given was {shown(dtype)}")
+    return np.dtype(name)
 
 
 class Stack:
     """Layers in order, with parameters from the moment the number of columns is known. See `Sequential`."""
 
     def __init__(self, layers: Sequence[Layer | Input] | None, name: str, dtype: Any) -> None:
-        self.name, self.dtype = name, np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype is 'float32' or 'float64'; given was {dtype!r}")
+        self.name, self.dtype = name, precision(dtype)
         self.generator = new_generator()
         self.layers: list[Layer] = []
         self.network: Network | None = None
         self._columns: int | None = None
         self._idle: dict[int, list[Workspace]] = {}  # prediction memory that nobody uses at present
+        if layers is not None and not isinstance(layers, (list, tuple)):
+            raise TypeError(f"layers is a list, as in [tn.layers.Dense(8)], not {type(layers).__name__}")
         for layer in layers or []:
             self.add(layer)
 
@@ -60,18 +69,24 @@ class Stack:
         shape = input_shape if input_shape is not None else self._columns
         if isinstance(shape, (tuple, list)) and len(shape) == 2:
             shape = shape[1:]  # Keras's (None, columns)
-        if not self.layers:
-            raise ValueError("the model has no layers; add at least one")
-        if shape is None:
+        if shape is None and self.layers:
             raise ValueError("the number of columns of x is not known yet; give the first layer input_shape=[columns]")
-        columns = Input(shape).columns
-        assert columns is not None
+        columns = 1 if shape is None else Input(shape).columns
+        self._outputs(columns)
         seed = int(self.generator.integers(2**63))
         self.network = Network(self.layers, columns, self.dtype, self.generator, seed)
         self._columns = columns
         self._idle = {}
         for layer, specs, views in zip(self.layers, self.network.specifications, self.network.views, strict=True):
             layer.variables = {name: views[name] for name in specs}
+
+    def _outputs(self, columns: int) -> int:
+        """How many columns y has for so many of x. Raises ValueError where the layers do not fit."""
+        if not self.layers:
+            raise ValueError("the model has no layers; add at least one")
+        for layer in self.layers:
+            columns = layer.build(columns)
+        return columns
 
     @property
     def built(self) -> bool:
@@ -87,8 +102,9 @@ class Stack:
         return self.network
 
     def _checked_inputs(self, x: Any, what: str = "x") -> Array:
-        network = self._built(x)
-        array = door.inputs(x, network.widths[0], self.dtype, what)
+        """x (rows, n_in) as the model takes it; nothing is built yet."""
+        array = door.inputs(x, self._columns, self.dtype, what)
+        self._outputs(array.shape[1])
         if isinstance(self.layers[0], Embedding):
             self.layers[0].check_codes(array)
         return array
@@ -107,7 +123,7 @@ class Stack:
         """
         size = PREDICTION_ROWS if batch_size is None else whole("batch_size", batch_size, 1)
         array = self._checked_inputs(x)
-        network, ops = self._built(), Operations()
+        network, ops = self._built(array), Operations()
         shape = (len(array), network.widths[-1])
         if out is None:
             out = np.empty(shape, self.dtype)
@@ -125,13 +141,14 @@ class Stack:
 
     def predict_on_batch(self, x: Any) -> Array:
         """As predict, all rows at once."""
-        return self.predict(x, batch_size=max(len(x), 1))
+        return self.predict(x, batch_size=sys.maxsize)
 
     def __call__(self, x: Any, training: bool = False) -> Array:
         """As predict_on_batch; with `training=True` dropout is at work."""
         if not training:
             return self.predict_on_batch(x)
-        array, network = self._checked_inputs(x), self._built()
+        array = self._checked_inputs(x)
+        network = self._built(array)
         with np.errstate(all="ignore"):
             return network.forward(Operations(), Workspace(network, len(array), True), array, True).copy()
 
@@ -190,6 +207,8 @@ class Stack:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all parameters. Raises ValueError where a shape does not fit; then nothing is changed."""
         own = self._built().parameter_list()
+        if not isinstance(weights, (list, tuple)):
+            raise TypeError(f"weights are a list of arrays, as get_weights gives them, not {type(weights).__name__}")
         given = [door.numbers(w, f"weight {i}") for i, w in enumerate(weights)]
         shapes, expected = [g.shape for g in given], [p.shape for p in own]
         if shapes != expected:

@@ -60,6 +60,18 @@ WRONG = [
     (lambda: tn.losses.Quantile(1), "q is above 0 and below 1; given was 1"),
     (lambda: tn.regularizers.L2(-1), "l2 is at least 0; given was -1"),
     (lambda: tn.regularizers.L1L2(l1="a"), "l1 is at least 0; given was 'a'"),
+    (lambda: tn.callbacks.EarlyStopping(patience=-1), "patience is a whole number of at least 0; given was -1"),
+    (lambda: tn.callbacks.EarlyStopping(patience="a"), "patience is a whole number of at least 0; given was 'a'"),
+    (lambda: tn.callbacks.EarlyStopping(monitor=3), "monitor is the name of a number, as in 'val_loss', not int"),
+    (lambda: tn.callbacks.EarlyStopping(min_delta="a"), "min_delta is a number; given was 'a'"),
+    (lambda: tn.callbacks.EarlyStopping(mode="best"), "mode is 'auto', 'min' or 'max'; given was 'best'"),
+    (lambda: tn.set_random_seed(-1), "seed is a whole number of at least 0; given was -1"),
+    (lambda: tn.set_random_seed("a"), "seed is a whole number of at least 0; given was 'a'"),
+    (lambda: tn.Sequential(3), r"layers is a list, as in \[tn.layers.Dense\(8\)\], not int"),
+    (lambda: tn.Sequential([3]), r"a model is made of layers such as tn.layers.Dense\(8\), not int"),
+    (lambda: tn.Sequential(dtype="float16"), "dtype is 'float32' or 'float64'; given was 'float16'"),
+    (lambda: tn.Sequential(dtype=None), "dtype is 'float32' or 'float64'; given was None"),
+    (lambda: tn.Sequential(dtype=[3]), r"dtype is 'float32' or 'float64'; given was \[3\]"),
 ]
 
 
