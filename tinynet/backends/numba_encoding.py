@@ -24,6 +24,8 @@ from tinynet.program import Program
 from tinynet.recorder import Row, Tensor, array_pointer
 
 LINE = 64
+UNPACKED = 100**3  # OpenBLAS multiplies matrices with n m k up to this without packing them first
+ROWS_FOR_A_COPY = 32
 SOURCES = {"X": F.X, "T": F.T, "weights": F.WEIGHTS}
 Argument = Tensor | Doubles | int | str
 
@@ -53,8 +55,8 @@ class Pool:
 class Shared:
     """What all threads see: the network's own memory, constants, and a line for each thread in each meeting's parts."""
 
-    def __init__(self, program: Program, arrays: dict[str, Array], threads: int, block: int) -> None:
-        self.program, self.arrays, self.threads, self.block = program, arrays, threads, block
+    def __init__(self, program: Program, arrays: dict[str, Array], threads: int, block: int, rows: int) -> None:
+        self.program, self.arrays, self.threads, self.block, self.rows = program, arrays, threads, block, rows
         self.dtype = np.dtype(program.output.dtype)
         self.plan = program.plan(block)
         self.pool = Pool()
@@ -169,7 +171,7 @@ class Encoder:
             case "gather":
                 return [self.move(moves.gather, [SOURCES[a["source"].name], a["out"], self.columns(a["out"])])]
             case "gemm":
-                return [self.gemm(row)]
+                return self.gemm(row)
             case "bias_activation":
                 keep_z = self.lives[a["z"]][1] > self.index
                 return [self.called(kernels.bias_activation(a["z"], a["b"], a["f"], a["a"], keep_z, shared))]
@@ -217,9 +219,14 @@ class Encoder:
             raise refuse(row, f"{out.name} is summed a second time in the same step")
         self.summed.add(out.name)
 
-    def gemm(self, row: Row) -> tuple[int, int, int]:
-        """BLAS counts columns first, so it sees every matrix transposed: it is asked for out^T = b^T a^T."""
+    def gemm(self, row: Row) -> list[tuple[int, int, int]]:
+        """BLAS counts columns first, so it sees every matrix transposed: it is asked for out^T = b^T a^T.
+
+        OpenBLAS is slow at dz W^T where it does not pack its operands, by a third to a half. There a copy of W,
+        transposed once a step, pays: from 32 rows on, if W is not small.
+        """
         a, b, out = (row.arguments[name] for name in ("a", "b", "out"))
+        place, before = self.address(b), []
         trans_a, trans_b, accumulate = (row.arguments.get(name, False) for name in ("trans_a", "trans_b", "accumulate"))
         pool, rows = self.shared.pool, array_pointer(self.frame) + 8 * F.ROWS
         one, zero = pool.address(self.dtype, 1.0), pool.address(self.dtype, 0.0)
@@ -237,16 +244,29 @@ class Encoder:
                 self.sum_once(row, out)
         else:
             raise refuse(row, "it is neither samples times parameters nor a sum over samples")
+        if trans_b and 1 in b.shape:  # a matrix of one row or column is its own transpose in memory
+            trans_b = False
+        elif trans_b and self.copy_pays(b):
+            copy = aligned_zeros(b.sizes(1), self.shared.dtype)
+            self.kept.append(copy)
+            before = [self.move(moves.transpose, [b, array_pointer(copy), *b.sizes(1)])]
+            place, trans_b = array_pointer(copy), False
+        width = self.columns(a) if trans_b else self.columns(out)  # of b as it lies in memory now
 
         def whole(n: int) -> int:
             return pool.address("int64", n)
 
         letters = [pool.address("int64", ord("T" if trans else "N")) for trans in (trans_b, trans_a)]
         pointers = [
-            *letters, whole(self.columns(out)), height, inner, one, self.address(b), whole(self.columns(b)),
+            *letters, whole(self.columns(out)), height, inner, one, place, whole(width),
             self.address(a), whole(self.columns(a)), beta, self.address(out), whole(self.columns(out)),
         ]  # fmt: skip
-        return self.coded(F.BLAS, gemm_address(self.dtype), pointers)
+        return [*before, self.coded(F.BLAS, gemm_address(self.dtype), pointers)]
+
+    def copy_pays(self, b: Tensor) -> bool:
+        rows, columns = b.sizes(1)
+        unpacked = self.shared.block * rows * columns <= UNPACKED
+        return unpacked and self.shared.rows >= ROWS_FOR_A_COPY and min(rows, columns) >= ROWS_FOR_A_COPY
 
     # Operations on parameters
 

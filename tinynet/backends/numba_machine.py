@@ -52,7 +52,7 @@ class Machine:
 
     def __init__(self, program: Program, arrays: dict[str, Array], threads: int, batch: int, block: int) -> None:
         self.threads, self.batch = threads, batch
-        self.shared = Shared(program, arrays, threads, block)
+        self.shared = Shared(program, arrays, threads, block, batch // threads)
         self.encoders = [Encoder(self.shared, thread) for thread in range(threads)]
         self.frames = [encoder.frame for encoder in self.encoders]
         self.counter = aligned_zeros((2 * BESIDE // 8,), np.int64)

@@ -57,6 +57,21 @@ def column_sum(a_, f_):
             out[j] += row[j]
 
 
+def transpose(a_, f_):
+    """out (columns, rows) = the transpose of b, once a step; a = b, out, rows, columns. Eight numbers at a time."""
+    a, f = carray(a_, 4), carray(f_, LENGTH)
+    if f[F.FRESH]:
+        b, out = carray(pointer(a[0]), (a[2], a[3])), carray(pointer(a[1]), (a[3], a[2]))
+        whole = a[2] - a[2] % 8
+        for start in range(0, whole, 8):
+            for j in range(a[3]):
+                for i in range(8):
+                    out[j, start + i] = b[start + i, j]
+        for i in range(whole, a[2]):
+            for j in range(a[3]):
+                out[j, i] = b[i, j]
+
+
 @inline
 def mixed(x):
     """`tinynet.random.mixed` of one number: numba widens 32-bit arithmetic, so each line cuts it back."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinynet.backends.numba_encoding import UNPACKED
 from tinynet.backends.numba_machine import Machine
 from tinynet.costs import flops
 from tinynet.formulas.vocabulary import Array
@@ -28,7 +29,6 @@ CHUNK_SECONDS = 0.05
 KEPT_MACHINES = 4
 FLOPS_A_THREAD = 1_500_000  # of one step: with fewer, threads wait for each other longer than they work
 ROWS_A_THREAD = 16
-UNPACKED = 100**3  # OpenBLAS multiplies matrices with n m k up to this without packing them first
 
 
 def cores() -> int:
