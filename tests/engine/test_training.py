@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinynet as tn
+from tinynet.training import KEPT_WORKSPACES
 
 FLAT = 4096  # bytes, for counters and a history; 200 steps that kept a single number each would take more
 
@@ -166,6 +167,14 @@ def test_the_memory_of_a_long_fit_stays_flat(n):
     (_, second, _, last) = watch.found
     assert last[0] - second[0] < FLAT
     assert last[1] - second[1] < FLAT
+
+
+def test_batches_of_many_sizes_do_not_pile_up():
+    x, y = rows(40)
+    model = made()
+    for n in [*range(1, 41), 1, 40]:
+        model.train_on_batch(x[:n], y[:n])
+    assert len(model._compiled().workspaces) <= KEPT_WORKSPACES
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", tn.optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0)])
