@@ -28,7 +28,7 @@ from tinynet.backends import numba_training
 from tinynet.backends.numba_blas import one_blas_thread
 from tinynet.backends.numba_kernels import Doubles, apply
 from tinynet.backends.numba_machine import Machine
-from tinynet.backends.numba_training import NumbaTraining, threads_for
+from tinynet.backends.numba_training import NumbaTraining, threads_for, work_of
 from tinynet.formulas.formula import Formula
 from tinynet.layers import Dense, Dropout
 from tinynet.recorder import Tensor
@@ -363,10 +363,10 @@ def test_the_rule_for_threads_knows_the_size_of_a_step_alone(monkeypatch):
     monkeypatch.setattr(numba_training, "cores", lambda: 8)
     small, _, _ = started()
     program = small.program(32)
-    assert threads_for(program, 32) == 1
-    assert threads_for(program, 1 << 20) == 8
+    assert threads_for(work_of(program, 32), 32) == 1
+    assert threads_for(work_of(program, 1 << 20), 1 << 20) == 8
     monkeypatch.setattr(numba_training, "cores", lambda: 2)
-    assert threads_for(program, 1 << 20) == 2
+    assert threads_for(work_of(program, 1 << 20), 1 << 20) == 2
     _, state, data = started()
     state.epoch(data, np.arange(ROWS), BATCH)
     assert state.threads == 1
@@ -403,3 +403,30 @@ def test_what_numba_cannot_replay_is_refused_by_name():
     data = drawn_data(np.random.default_rng(0), 4, 2, 1, "mse", "float32")
     with pytest.raises(NotImplementedError, match="ds1 is summed a second time"):
         state.epoch(data, np.arange(4), 2)
+
+
+def test_numbers_below_the_normal_ones_are_as_ever_outside():
+    """Compiled training takes them for 0, since processors are slow at them; Python's thread does not."""
+    _, state, data = started(threads=1)
+    state.epoch(data, np.arange(ROWS), BATCH)
+    assert np.float32(1e-30) * np.float32(1e-10) > 0
+    assert (np.full(64, 1e-40, np.float32) * np.float32(0.5)).all()
+
+
+def test_a_gradient_that_has_become_zero_does_not_slow_training_down():
+    """Adam's averages of it go down to numbers that processors are slow at, and would stay there."""
+    layers = lambda: [Dense(64, "relu"), Dense(64, "relu"), Dense(1)]  # noqa: E731
+    _, state = training(NumbaTraining, layers, 32, lambda: "adam", "mse", "float32", 0, threads=1)
+    data = drawn_data(np.random.default_rng(0), ROWS, 32, 1, "mse", "float32")
+    order = np.tile(np.arange(ROWS), 20)
+
+    def seconds():
+        start = time.process_time()
+        state.epoch(data, order, BATCH)
+        return time.process_time() - start
+
+    state.epoch(data, order, BATCH)
+    usual = min(seconds() for _ in range(3))
+    state.optimizer.slots[:] = 1e-40
+    state.network.parameters[:] = 0  # relu is dead everywhere but in the last bias
+    assert min(seconds() for _ in range(3)) < 2 * usual

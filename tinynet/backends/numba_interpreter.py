@@ -9,6 +9,7 @@ not finite, or when a sign to give up is seen at a barrier.
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -51,6 +52,40 @@ def relax(typing_context: Any) -> Any:
     return types.void(), build
 
 
+def control_word(change: Callable[[Any, Any], Any], typing: Any) -> Any:
+    """Reads x86's word of floating-point settings, and writes it changed; nothing on another processor."""
+
+    def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        word = ir.IntType(32)
+        if platform.machine().lower() not in ("x86_64", "amd64"):
+            return ir.Constant(word, 0)
+        place = cgutils.alloca_once(builder, word)
+        kind = ir.FunctionType(ir.VoidType(), [word.as_pointer()])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.stmxcsr"), [place])
+        old = builder.load(place)
+        builder.store(change(builder, [old, *values]), place)
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.ldmxcsr"), [place])
+        return old
+
+    return typing, build
+
+
+@intrinsic
+def flush_denormals(typing_context: Any) -> Any:
+    """From now on this thread takes numbers below 1e-38 (float64: 1e-308) for 0; returns the settings before.
+
+    They cost a hundred times as much as others, and Adam's averages of a gradient that has become 0 stay there forever.
+    """
+    flags = ir.Constant(ir.IntType(32), 0x8040)  # results, and operands
+    return control_word(lambda builder, values: builder.or_(values[0], flags), types.int32())
+
+
+@intrinsic
+def put_back(typing_context: Any, settings: Any) -> Any:
+    """The settings that `flush_denormals` found."""
+    return control_word(lambda builder, values: values[1], types.int32(types.int32))
+
+
 @inline
 def meet(f):
     """Wait until all threads have come here; False where they are to give up."""
@@ -82,9 +117,8 @@ def walk(rows, count, f, frame):
     return True
 
 
-def interpreter(unused_, frame_):
-    """One thread's run, from batch NEXT to batch END."""
-    f = carray(frame_, F.LENGTH)
+@inline
+def run(f):
     frame = f[F.SELF]
     total, beta32 = carray(doubles(frame), F.LENGTH), carray(floats(frame), 2 * F.LENGTH)
     sample_rows = carray(integers(f[F.SAMPLE_ROWS]), (f[F.SAMPLE_COUNT], 3))
@@ -114,3 +148,10 @@ def interpreter(unused_, frame_):
         f[F.NEXT] += 1
         if not f[F.ALIVE]:
             return
+
+
+def interpreter(unused_, frame_):
+    """One thread's run, from batch NEXT to batch END."""
+    settings = flush_denormals()
+    run(carray(frame_, F.LENGTH))
+    put_back(settings)

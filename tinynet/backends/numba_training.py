@@ -26,6 +26,7 @@ from tinynet.recorder import Recorder, array_pointer
 from tinynet.training import NonFiniteError, Training
 
 CHUNK_SECONDS = 0.05
+SLOWEST = 1e9  # FLOPs a second, until the first stretch has been timed
 KEPT_MACHINES = 4
 FLOPS_A_THREAD = 1_500_000  # of one step: with fewer, threads wait for each other longer than they work
 ROWS_A_THREAD = 16
@@ -36,9 +37,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def threads_for(program: Program, batch: int) -> int:
+def work_of(program: Program, batch: int) -> int:
+    """The FLOPs of a step."""
+    return sum(flops(row, batch) for row in program.rows)
+
+
+def threads_for(work: int, batch: int) -> int:
     """How many threads share a step: by its size alone, never by a clock, since their number changes rounding."""
-    work = sum(flops(row, batch) for row in program.rows)
     return max(1, min(cores(), work // FLOPS_A_THREAD, batch // ROWS_A_THREAD))
 
 
@@ -88,6 +93,7 @@ class NumbaTraining(Training):
         self.given_threads = threads
         self.threads = threads or 1  # of the latest run
         self.programs: dict[str, Program] = {}
+        self.work: dict[tuple[str, int], int] = {}  # FLOPs by program and batch size
         self.machines: dict[tuple[Any, ...], Machine] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -113,7 +119,9 @@ class NumbaTraining(Training):
             "slots": optimizer.slots, "hyper": optimizer.hyper,
         }  # fmt: skip
         program = self.program(kind)
-        self.threads = self.given_threads or threads_for(program, batch)
+        if (kind, batch) not in self.work:
+            self.work[kind, batch] = work_of(program, batch)
+        self.threads = self.given_threads or threads_for(self.work[kind, batch], batch)
         key = (kind, batch, self.threads, *(array_pointer(array) for array in arrays.values()))
         if key not in self.machines:
             while len(self.machines) >= KEPT_MACHINES:
@@ -139,10 +147,11 @@ class NumbaTraining(Training):
         batches = -(-rows // batch_size)
         if not rows:
             return super().epoch(data, order, batch_size, outputs, after_batch)
-        machine = self.machine("step", min(batch_size, rows))
+        batch_size = min(batch_size, rows)
+        machine = self.machine("step", batch_size)
         said = None if outputs is None else np.require(outputs, network.dtype, ["C", "W"])
         machine.begin(network, self.ready(data), checked(order, len(data["X"])), said)
-        done, chunk = 0, first_chunk(self.program("step"), batch_size)
+        done, chunk = 0, first_chunk(self.work["step", batch_size])
         while done < batches:
             start = time.perf_counter()
             try:
@@ -181,10 +190,9 @@ class NumbaTraining(Training):
         return float(network.value[0]) / rows
 
 
-def first_chunk(program: Program, batch: int) -> int:
+def first_chunk(work: int) -> int:
     """Batches for the first stretch of compiled code, at a speed that any machine reaches."""
-    work = sum(flops(row, batch) for row in program.rows)
-    return max(1, int(CHUNK_SECONDS * 1e9 / max(work, 1)))
+    return max(1, int(CHUNK_SECONDS * SLOWEST / max(work, 1)))
 
 
 def checked(order: Array, rows: int) -> Array:
