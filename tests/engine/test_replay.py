@@ -9,6 +9,7 @@ from programs_beside_direct import assert_replay_is_direct, same_bits
 
 import tinynet as tn
 from tinynet.activations import ACTIVATIONS
+from tinynet.costs import reads
 from tinynet.layers import LAYERS
 from tinynet.losses import LOSSES
 from tinynet.network import Workspace
@@ -125,6 +126,38 @@ def test_a_prediction_may_begin_with_any_operation_or_hold_none(layer):
     program = record_prediction(network, 2)
     direct = network.forward(Operations(), Workspace(network, 2, False), x, False)
     assert same_bits(Replay(program, {"parameters": network.parameters}).run({"x": x}), direct)
+
+
+class Residual(tn.layers.Layer):
+    """a = x + x W: products are added to what is there."""
+
+    def parameters(self, n_in):
+        return {"W": tn.layers.Parameter((n_in, n_in), tn.initializers.GlorotUniform())}
+
+    def forward_arrays(self, n_in):
+        return {"a": n_in}
+
+    def forward(self, ops, m, x, training):
+        ops.apply(tn.Formula(tn.activations.linear), [x], [m.a])
+        ops.gemm(x, m.W, m.a, accumulate=True)
+        return m.a
+
+    def backward(self, ops, m, x, da):
+        ops.gemm(x, da, m.dW, trans_a=True)
+        if m.dx is not None:
+            ops.apply(tn.Formula(tn.activations.linear), [da], [m.dx])
+            ops.gemm(da, m.W, m.dx, trans_b=True, accumulate=True)
+        return m.dx
+
+
+def test_a_layer_that_adds_to_what_is_there():
+    tn.check_layer(Residual(), 4, tolerance=1e-9)
+    x, y, weights = rows_for("mean_squared_error", "linear")
+    model = tn.Sequential([Residual(), Residual(), tn.layers.Dense(OUTPUTS)])
+    model.compile("adam", "mse")
+    program = assert_replay_is_direct(model, x, y, weights)
+    (added, *_) = (row for row in program.rows if row.arguments.get("accumulate"))
+    assert added.arguments["out"] in reads(added)
 
 
 def test_a_step_that_is_not_finite_is_replayed_as_it_was():

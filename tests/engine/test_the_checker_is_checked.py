@@ -144,6 +144,28 @@ def test_the_metric_is_the_one_that_is_stated():
     assert not report.failed
 
 
+def test_a_right_network_that_is_steep_passes():
+    """Rows of two equal numbers have variance 0: each normalisation then has a slope of 1 / sqrt(0.001), about 32."""
+    layers = []
+    for _ in range(2):
+        zeros = tn.layers.Dense(2, kernel_initializer="zeros", bias_initializer=tn.initializers.Constant(1.0))
+        layers += [zeros, tn.layers.LayerNormalization()]
+    assert tn.gradcheck(compiled([*layers, tn.layers.Dense(4)]), X, T, tolerance=1e-7).error > 0
+
+
+def test_a_right_loss_near_the_end_of_its_domain_passes():
+    """Means of e^-12 are smaller than a difference's step, and a logarithm has no left of 0."""
+    layers = [tn.layers.Dense(4, "softplus", bias_initializer=tn.initializers.Constant(-12.0))]
+    tn.gradcheck(compiled(layers, "poisson"), 0.1 * X[:, 1:], np.abs(T), tolerance=1e-7)
+
+
+def test_a_forward_that_is_not_finite_is_no_proof():
+    x = X.copy()
+    x[:, 0] = 1e200
+    with pytest.raises(tn.GradientError, match="not a number"):
+        tn.gradcheck(compiled([tn.layers.Dense(4)]), x, T)
+
+
 def test_gradients_lost_in_rounding_pass():
     """A saturated network: slopes of 1e-12 against a loss of 1 cannot be measured by differences, nor be refuted."""
     layers = [tn.layers.Dense(4, "tanh", bias_initializer=tn.initializers.Constant(14.0)), tn.layers.Dense(4)]
