@@ -70,7 +70,7 @@ class Report:
 
     @property
     def error(self) -> float:
-        return max((check.error for check in self.checks), default=0.0)
+        return float(np.max([check.error for check in self.checks], initial=0.0))  # NaN, where one is
 
     @property
     def compared(self) -> int:
