@@ -6,12 +6,17 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tinynet import persistence
+from tinynet.formulas.formula import Formula
+from tinynet.formulas.vocabulary import Array
 from tinynet.layers import LAYERS, Layer
-from tinynet.losses import LOSSES
+from tinynet.losses import LOSSES, Loss
 from tinynet.model import Sequential
 from tinynet.optimizers import OPTIMIZERS
 from tinynet.persistence import ModelFileError
+from tinynet.settings import whole
 
 
 def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) -> None:
@@ -28,7 +33,7 @@ def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) 
     if model.optimizer is not None and model.loss is not None:
         described["compiled"] = {
             "optimizer": OPTIMIZERS.saved(model.optimizer),
-            "loss": LOSSES.saved(model.loss),
+            "loss": LOSSES.saved(model.loss) | ({"name": model.loss.name} if type(model.loss) is Loss else {}),
             "metrics": [metric.saved() for metric in model.metrics],
             "weighted_metrics": [metric.saved() for metric in model.weighted_metrics],
         }
@@ -46,38 +51,63 @@ def load_model(source: str | os.PathLike[str] | bytes, custom_objects: Mapping[s
     Parameters
     ----------
     source : a path, or the file's bytes
-    custom_objects : layers, activations, losses and metrics of one's own that the model uses, by name
+    custom_objects : layers, activations, losses, optimizers and metrics of one's own that the model uses, by name
 
     Raises
     ------
     FileNotFoundError : where there is no such file
     ModelFileError : where the file is damaged, of a newer format, or names what is not known
     """
+    if not isinstance(custom_objects, (Mapping, type(None))):
+        raise TypeError(f"custom_objects is a dictionary of things by their names, not {type(custom_objects).__name__}")
     tensors, described = persistence.read(source)
-    custom = dict(custom_objects or {})
     try:
-        model = Sequential([_layer(e, custom) for e in described["layers"]], described["name"], described["dtype"])
-        model.build(described["n_in"])
-        network = model._built()
-        network.seed = described["seed"]
-        for name, view in model.variables().items():
-            stored = tensors.get(f"weights/{name}")
-            if stored is None or stored.shape != view.shape:
-                raise ModelFileError(f"the file's weights {name} do not have the shape {view.shape} of their layer")
-            view[...] = stored
-        if "compiled" in described:
-            _compile(model, described["compiled"], custom)
-        if "training/slots" in tensors:
-            training = model._compiled()
-            assert training.optimizer.slots is not None
-            training.optimizer.slots[...] = tensors["training/slots"]
-            network.step[...] = tensors["training/step"]
-            model.generator.bit_generator.state = described["generator"]
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(f"the file describes a model that cannot be made: {error}") from None
+        return _made(tensors, described, dict(custom_objects or {}))
+    except ModelFileError:
+        raise
+    except Exception as error:  # whatever a stranger's description does to the classes that it names
+        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+        why += "; pass what is your own in custom_objects" if why.startswith("there is no") else ""
+        raise ModelFileError(f"the file describes a model that cannot be made: {why}") from None
+
+
+def _made(tensors: dict[str, Array], described: dict[str, Any], custom: dict[str, Any]) -> Sequential:
+    """The model that the description and the tensors make; what does not fit is told before memory is taken."""
+    model = Sequential([_layer(e, custom) for e in described["layers"]], str(described["name"]), described["dtype"])
+    width = whole("n_in", described["n_in"], 1)
+    expected: dict[str, tuple[int, ...]] = {}
+    for layer in model.layers:
+        expected |= {f"weights/{layer.name}/{name}": spec.shape for name, spec in layer.parameters(width).items()}
+        width = layer.build(width)
+    _check(tensors, expected, model.dtype)
+    model.build(described["n_in"])
+    network = model._built()
+    network.seed = whole("seed", described["seed"], 0)
+    for name, view in model.variables().items():
+        view[...] = tensors[f"weights/{name}"]
+    if "compiled" in described:
+        _compile(model, described["compiled"], custom)
+    if "training/slots" in tensors:
+        slots = model._compiled().optimizer.slots
+        assert slots is not None
+        _check(tensors, expected | {"training/slots": slots.shape}, model.dtype)
+        slots[...] = tensors["training/slots"]
+        network.step[...] = whole("the step", tensors["training/step"].item(), 0)
+        model.generator.bit_generator.state = described["generator"]
     return model
+
+
+def _check(tensors: dict[str, Array], expected: dict[str, tuple[int, ...]], dtype: np.dtype) -> None:
+    """Raises ModelFileError where a tensor is missing, or is not what its place in the model is."""
+    for name, shape in expected.items():
+        stored = tensors.get(name)
+        if stored is None or stored.shape != shape or stored.dtype != dtype:
+            found = "missing" if stored is None else f"{stored.dtype} {stored.shape}"
+            raise ModelFileError(f"the file's {name} is {found}; its place in the model is {dtype} {shape}")
+        if not np.isfinite(stored).all():
+            raise ModelFileError(f"the file's {name} has NaN or infinity")
+    if strangers := [name for name in tensors if name.startswith("weights/") and name not in expected]:
+        raise ModelFileError(f"the file has {strangers[0]}, which no layer of its model has")
 
 
 def _layer(entry: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
@@ -93,9 +123,24 @@ def _layer(entry: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
 
 def _compile(model: Sequential, compiled: dict[str, Any], custom: Mapping[str, Any]) -> None:
     """Compile the model as the file says."""
-    loss = custom.get(compiled["loss"]["name"], compiled["loss"])
-    plain, weighted = (
-        [custom.get(saved, saved) if isinstance(saved, str) else saved for saved in compiled[kind]]
-        for kind in ("metrics", "weighted_metrics")
-    )
-    model.compile(OPTIMIZERS.get(compiled["optimizer"], custom), loss, plain, weighted)
+    plain, weighted = ([_metric(saved, custom) for saved in compiled[kind]] for kind in ("metrics", "weighted_metrics"))
+    model.compile(OPTIMIZERS.get(compiled["optimizer"], custom), _loss(compiled["loss"], custom), plain, weighted)
+
+
+def _loss(saved: dict[str, Any], custom: Mapping[str, Any]) -> Loss:
+    """The loss that the file describes; one's own is a class, an object, or a formula that is given its scalars."""
+    own = custom.get(saved["name"])
+    if own is None or isinstance(own, type):
+        return LOSSES.get(saved, custom)
+    if isinstance(own, Loss):
+        return own
+    scalars = {name: value for name, value in saved.items() if name != "name"}
+    return Loss(own if isinstance(own, Formula) else Formula(own, **scalars), saved["name"])
+
+
+def _metric(saved: Any, custom: Mapping[str, Any]) -> Any:
+    """The metric that the file describes; one's own is a function, an object, or a class that is given its options."""
+    if isinstance(saved, str):
+        return custom.get(saved, saved)
+    own = custom.get(saved["class"])
+    return saved if own is None else own(**{name: value for name, value in saved.items() if name != "class"})

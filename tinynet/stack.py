@@ -57,9 +57,12 @@ class Stack:
         if any(layer is other for other in self.layers):
             raise ValueError(f"the same {type(layer).__name__} object is in the model already; make another")
         kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        taken = {other.name for other in self.layers}
         if layer.name is None:
-            count = sum(type(other) is type(layer) for other in self.layers)
-            layer.name = kind + (f"_{count}" if count else "")
+            tried = (kind + (f"_{count}" if count else "") for count in range(len(taken) + 1))
+            layer.name = next(name for name in tried if name not in taken)
+        if not isinstance(layer.name, str) or layer.name in taken:  # files know parameters by it
+            raise ValueError(f"a layer's name is a word of its own; {shown(layer.name)} is taken already or no word")
         if not self.layers and layer.input_shape is not None:
             self._columns = layer.input_shape
         self.layers.append(layer)
