@@ -10,6 +10,7 @@ import numpy as np
 
 from tinynet import data as door
 from tinynet import losses
+from tinynet.backends import choose, missing
 from tinynet.batches import Batches, come_in_batches
 from tinynet.callbacks import Callback, History, checked
 from tinynet.fitting import Fit, Source, Streamed, Tabled
@@ -26,6 +27,9 @@ from tinynet.training import Training
 if TYPE_CHECKING:
     from tinynet.explain_step import Explanation
     from tinynet.program import Program
+
+
+AUTO_STEPS, AUTO_FLOPS = 10_000, 2e10  # from where a second or so of NumPy is worth compiled code
 
 
 class Sequential(Stack):
@@ -70,6 +74,7 @@ class Sequential(Stack):
         metrics: Sequence[str | Callable[..., Any]] | None = None,
         weighted_metrics: Sequence[str | Callable[..., Any]] | None = None,
         backend: str = "auto",
+        threads: int | None = None,
     ) -> None:
         """Choose the optimizer, the loss, the metrics and the machine.
 
@@ -79,15 +84,25 @@ class Sequential(Stack):
         loss : a name, an object of `tn.losses`, or a formula of one's own with its derivative
         metrics : names or functions of (y_true, y_pred); each row counts once, whatever its sample weight
         weighted_metrics : the same, with rows counted by their sample weights
-        backend : "numpy", or "auto", which takes NumPy: the only machine of this version
+        backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); or "auto", which takes
+            numba where it is installed and a fit is long enough to pay for it; `model.backend` says which it took
+        threads : how many threads share a step on numba; default by a fixed rule of the step's size
+
+        Raises
+        ------
+        ValueError, TypeError : for what is not known, in one sentence; nothing is changed then
+        ImportError : for "numba" where it is not installed
         """
-        if not isinstance(backend, str) or backend not in ("auto", "numpy"):
-            raise ValueError(f"backend is 'auto' or 'numpy' in this version; given was {shown(backend)}")
+        if not isinstance(backend, str) or backend not in ("auto", "numpy", "numba"):
+            raise ValueError(f"backend is 'auto', 'numpy' or 'numba'; given was {shown(backend)}")
+        if backend == "numba":
+            choose(backend)
+        shared = None if threads is None else whole("threads", threads, 1)
         chosen = OPTIMIZERS.get(optimizer), None if loss is None else losses.get(loss)
         measured = metric_list("metrics", metrics), metric_list("weighted_metrics", weighted_metrics)
         self.optimizer, self.loss = chosen  # only now that all is known
         self.metrics, self.weighted_metrics = measured
-        self.backend = "numpy"
+        self.backend, self.auto, self.threads = ("numpy" if backend == "auto" else backend), backend == "auto", shared
         self._training = None
 
     def _chosen(self) -> tuple[Optimizer, Loss]:
@@ -103,8 +118,35 @@ class Sequential(Stack):
             optimizer.bind(network)
             objective = loss.objective(self.layers[-1].final_activation)
             target_columns = loss.target_columns(network.widths[-1])
-            self._training = Training(network, objective, optimizer, target_columns)
+            self._training = self._trainer(Training(network, objective, optimizer, target_columns), self.backend)
         return self._training
+
+    def _trainer(self, state: Training, backend: str) -> Training:
+        """The same state of training on another machine."""
+        if backend == "numpy":
+            return state
+        trainer = choose(backend)[0]
+        made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, self.threads)  # type: ignore[call-arg]
+        return made
+
+    def _take_machine(self, steps: int, rows: int) -> None:
+        """With "auto", go over to numba before a fit of at least so many steps or FLOPs, if all of it can be recorded.
+
+        The rule knows sizes only and times nothing, so that the same fit always runs on the same machine.
+        """
+        state = self._compiled()
+        if not self.auto or self.backend != "numpy" or missing("numba"):
+            return
+        if max(steps / AUTO_STEPS, 6.0 * rows * self.count_params() / AUTO_FLOPS) < 1.0:
+            return
+        from tinynet.program import record
+
+        candidate = self._trainer(state, "numba")
+        try:
+            record(state.network, state.objective, state.optimizer, 2, state.target_columns)
+        except (ValueError, TypeError):  # a layer or formula of one's own that only NumPy can carry out
+            return
+        self.backend, self._training = "numba", candidate
 
     # ------------------------------------------------------------------------------------------------ training
 
@@ -189,6 +231,8 @@ class Sequential(Stack):
         if validation_data is not None:
             validation = self._source(validation_data, later)
         every = checked(callbacks)
+        if isinstance(source, Tabled):
+            self._take_machine(source.steps * (epochs - first), source.rows * (epochs - first))
         self.history = History()
         run = Fit(
             self, source, validation, [self.history, *every], verbose, whole("validation_freq", validation_freq, 1)

@@ -112,11 +112,15 @@ class Optimizer:
             self.shorten(ops, network.gradient_list(), self.clipnorm)
         if self.global_clipnorm is not None:
             self.shorten(ops, [network.gradients], self.global_clipnorm)
-        if self.schedule is not None:
-            self.hyper[hyper_names(self.rule).index("learning_rate")] = self.schedule(int(network.step[0]))
+        self.follow_schedule(int(network.step[0]))
         ops.advance(network.step)
         p, g = network.parameters, network.gradients
         ops.update(self.rule, p, g, self.slots, self.hyper, network.step, network.alive)
+
+    def follow_schedule(self, step: int) -> None:
+        """Set the learning rate of the step after `step` others, where a schedule says so."""
+        if self.schedule is not None:
+            self.hyper[hyper_names(self.rule).index("learning_rate")] = self.schedule(step)
 
     def shorten(self, ops: Operations, gradients: list[Array], limit: float) -> None:
         """Each of the gradients, shortened to the norm `limit`."""
