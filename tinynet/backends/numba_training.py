@@ -154,8 +154,10 @@ class NumbaTraining(Training):
         done, chunk = 0, first_chunk(self.work["step", batch_size])
         while done < batches:
             start = time.perf_counter()
+            self.optimizer.follow_schedule(int(network.step[0]))
+            stretch = 1 if self.optimizer.schedule else chunk  # a schedule is Python: each step's rate is asked for
             try:
-                reached = machine.run(min(done + chunk, batches))
+                reached = machine.run(min(done + stretch, batches))
             finally:
                 machine.finish(network)
             elapsed = time.perf_counter() - start
