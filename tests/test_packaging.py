@@ -34,6 +34,7 @@ ROOMS = [
         "explain_step",
     ),
     ("persistence",),
+    ("compiled",),
     ("model", "model_file", "models", "proof"),
     ("__init__",),  # `import tinynet`, the public face: it gathers from every room, and only its users below import it
     ("tabular", "demo"),

@@ -26,7 +26,7 @@ from tinynet.recorder import Recorder, Row, Tensor
 from tinynet.step import training_step
 
 if TYPE_CHECKING:
-    from tinynet.model import Sequential
+    from tinynet.compiled import Compiled
 
 SHOWN = 8  # rows and columns of a matrix that are shown; more are summarised
 BOOKKEEPING = ("gather", "finite_guard", "advance")  # operations without mathematics
@@ -101,7 +101,7 @@ class Explanation:
         return "\n".join([*lines, f"Loss of the batch: $L = {self.loss:.6g}$"])
 
 
-def explain_step(model: Sequential, x: Any, y: Any, sample_weight: Any = None) -> Explanation:
+def explain_step(model: Compiled, x: Any, y: Any, sample_weight: Any = None) -> Explanation:
     """Carry out one training step of a copy of the model on the rows given, and explain it; the model stays."""
     state = model._compiled(x)
     data = model._data(x, y, sample_weight)

@@ -32,7 +32,7 @@ from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
 
 if TYPE_CHECKING:
-    from tinynet.model import Sequential
+    from tinynet.compiled import Compiled
 
 STEP = 1e-4  # where the fourth-order truncation and the rounding are about equal, for networks of usual curvature
 ROUNDING = 2.0**-50  # a few units in the last place
@@ -98,7 +98,7 @@ class Report:
 
 
 def gradcheck(
-    model: Sequential, x: Any, y: Any, sample_weight: Any = None, tolerance: float = 1e-6, elements: int = 200
+    model: Compiled, x: Any, y: Any, sample_weight: Any = None, tolerance: float = 1e-6, elements: int = 200
 ) -> Report:
     """Check the gradient of every parameter, of every layer's input and of the loss, on the rows x and y.
 
