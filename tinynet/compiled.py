@@ -18,7 +18,7 @@ from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
 from tinynet.settings import shown, whole
 from tinynet.stack import Stack
-from tinynet.training import Training
+from tinynet.training import NonFiniteError, Training
 
 if TYPE_CHECKING:
     from tinynet.explain_step import Explanation
@@ -192,6 +192,8 @@ class Compiled(Stack):
         state, *_ = self._stepping()
         with np.errstate(all="ignore"):
             state.optimizer.update(state.ops, state.network)
+        if not state.network.alive[0]:
+            raise NonFiniteError("the loss or a gradient is not finite; the weights are those before this step")
 
     def explain_step(self, x: Any, y: Any, sample_weight: Any = None) -> Explanation:
         """One training step on the rows given, operation by operation: formula, line of code, shapes and numbers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinynet.formulas.formula import Formula
@@ -28,15 +29,21 @@ def L1L2(l1: float = 0.0, l2: float = 0.0) -> Formula:
 l1, l2, l1_l2 = L1, L2, L1L2  # Keras has both spellings
 
 
-def get(given: str | dict[str, Any] | Formula | None) -> Formula | None:
-    """None, a name, the dictionary that `saved` makes, or a penalty as it is.
+def get(
+    given: str | dict[str, Any] | Formula | None, custom: Mapping[str, Callable[..., Any]] | None = None
+) -> Formula | None:
+    """None, a name, the dictionary that `saved` makes, or a penalty as it is; `custom` knows formulas of one's own.
 
     Names: "l1", "l2", "l1_l2", each of 0.01; and Keras 3's "l1l2", which is 0 of both.
     """
     if given is None or isinstance(given, Formula):
         return given
     if isinstance(given, dict):
-        return L1L2(**given)
+        known = {penalty.__name__: penalty, **(custom or {})}
+        name = given.get("name", penalty.__name__)
+        if name not in known:
+            raise ValueError(unknown("regularizer", name, known))
+        return Formula(known[name], **{key: value for key, value in given.items() if key != "name"})
     named = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01), "l1l2": L1L2()}
     if not isinstance(given, str):
         raise TypeError(f"a regularizer is a name or tn.regularizers.L2(...) and the like, not {type(given).__name__}")
@@ -47,4 +54,4 @@ def get(given: str | dict[str, Any] | Formula | None) -> Formula | None:
 
 def saved(formula: Formula | None) -> dict[str, Any] | None:
     """A description from which `get` makes the penalty again."""
-    return None if formula is None else dict(formula.scalars)
+    return None if formula is None else {"name": formula.name, **formula.scalars}

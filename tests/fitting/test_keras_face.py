@@ -99,3 +99,40 @@ def test_train_on_batch_returns_metrics_too() -> None:
     loss, accuracy = model.train_on_batch(np.ones((4, 2)), [0, 1, 2, 0])
     assert loss > 0
     assert 0 <= accuracy <= 1
+
+
+def fourth(p, *, strength=0.1):
+    return strength * p**2 * p**2
+
+
+@keras.derivative_of(fourth)
+def fourth_derivative(p, *, strength=0.1):
+    return 4.0 * strength * p**3
+
+
+def test_a_penalty_of_ones_own_comes_back_from_a_file(tmp_path: Path) -> None:
+    penalty = keras.Formula(fourth, strength=0.5)
+    model = keras.Sequential([layers.Dense(2, kernel_regularizer=penalty, input_shape=[2])])
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "model")
+    again = load_model(tmp_path / "model", custom_objects={"fourth": fourth})
+    assert again.layers[0].kernel_regularizer == penalty
+    with pytest.raises(keras.ModelFileError, match="no regularizer named 'fourth'"):
+        load_model(tmp_path / "model")
+
+
+def test_an_update_along_nothing_finite_is_told() -> None:
+    model = keras.Sequential([layers.Dense(1, input_shape=[2])])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.forward(np.full((2, 2), 3e38))
+    model.backward(model.loss_and_gradient([0, 0])[1])
+    with pytest.raises(keras.NonFiniteError, match="the weights are those before this step"):
+        model.update()
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+def test_more_codes_than_float32_can_tell_apart() -> None:
+    model = keras.Sequential([layers.Embedding(0, 2**24 + 1, 1, "zeros", input_shape=[1])])
+    with pytest.raises(ValueError, match="cannot be told apart in float32"):
+        model.predict([[1.0]])

@@ -109,4 +109,9 @@ class Dense(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Dense:
-        return cls(**{**config, "activation": activations.get(config["activation"], custom)})
+        own = {
+            "activation": activations.get(config["activation"], custom),
+            "kernel_regularizer": regularizers.get(config["kernel_regularizer"], custom),
+            "bias_regularizer": regularizers.get(config["bias_regularizer"], custom),
+        }
+        return cls(**{**config, **own})

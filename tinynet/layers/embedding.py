@@ -63,6 +63,8 @@ class Embedding(Layer):
         """Raises ValueError where a chosen column of x (n, k) holds anything but whole numbers below its input_dim."""
         for column, count in zip(self.columns, self.input_dim, strict=True):
             codes = x[:, column]
+            if count > 2 ** (np.finfo(x.dtype).nmant + 1):
+                raise ValueError(f"{count} codes cannot be told apart in {x.dtype}; use a float64 model for Embedding")
             wrong = (codes != np.floor(codes)) | (codes < 0) | (codes >= count)
             if wrong.any():
                 raise ValueError(
