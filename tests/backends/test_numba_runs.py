@@ -19,7 +19,7 @@ pytest.importorskip("scipy")
 pytest.importorskip("threadpoolctl")
 
 import threadpoolctl
-from paired_training import distance, drawn_data, training
+from paired_training import agree, distance, drawn_data, training
 
 import tinynet as tn
 from tinynet import backends
@@ -83,6 +83,19 @@ def test_the_learning_rate_is_read_where_it_is_set():
     state.epoch(data, np.arange(ROWS), BATCH)
     assert distance(changed, before) > 1e-3
     assert distance(model.get_weights(), changed) < 1e-7
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 0.05])
+def test_a_schedule_sets_the_rate_of_every_step(seconds, monkeypatch):
+    monkeypatch.setattr(numba_training, "CHUNK_SECONDS", seconds)
+    rate = tn.schedules.ExponentialDecay(0.05, 7, 0.5)
+    agree(lambda: [Dense(4, "tanh"), Dense(1)], 3, lambda: tn.optimizers.Adam(rate))
+    _, ours, data = started(Training)
+    _, theirs, _ = started()
+    for state in (ours, theirs):
+        state.optimizer.schedule = rate
+        state.epoch(data, np.arange(ROWS), BATCH)
+    assert ours.optimizer.learning_rate == theirs.optimizer.learning_rate == rate(12)
 
 
 def test_arrays_in_any_layout_and_precision():

@@ -33,6 +33,7 @@ SAMPLE_ROWS, SAMPLE_COUNT = 25, 26  # the operations on samples, which every blo
 STEP_ROWS, STEP_COUNT = 27, 28  # the operations on parameters, once a step
 BATCH, BLOCK = 29, 30
 NEXT, END = 31, 32  # batches: the next one, and the one to stop before
+RATES = 36  # the address of each batch's learning rate, where a schedule sets it, else 0
 VALUES = 35  # where VALUE is noted after each batch
 STATUS = 33  # 1 where the thread gave up
 SELF = 34  # the frame's own address

@@ -19,6 +19,7 @@ from tinynet.formulas.emit import named, python_source
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.reader import read
 from tinynet.formulas.unroll import Level, unroll
+from tinynet.operations import hyper_names
 from tinynet.recorder import Tensor
 
 FRAME = f"frame = carray(doubles(f[{F.SELF}]), {F.LENGTH})"  # the frame's numbers that are no whole ones
@@ -268,9 +269,14 @@ def update(rule: Formula, p: Tensor, g: Tensor, slots: list[Tensor], hyper: Tens
     loop = Loop(True)
     ps, gs, *kept = loop.arrays([p, g, *slots])
     place = loop.place(hyper)
-    loop.body += [f"if f[{F.ALIVE}] == 0:", "    return", f"h = carray(doubles({place}), {max(1, len(rule.scalars))})"]
-    others = iter(range(len(rule.scalars)))
-    given = [f"double(f[{F.STEP}])" if name == "step" else f"h[{next(others)}]" for name in unroll(rule).scalars]
+    names = hyper_names(rule)
+    loop.body += [f"if f[{F.ALIVE}] == 0:", "    return", f"h = carray(doubles({place}), {max(1, len(names))})"]
+    told = {name: f"h[{i}]" for i, name in enumerate(names)} | {"step": f"double(f[{F.STEP}])"}
+    if "learning_rate" in names:
+        loop.body += [f"rate = {told['learning_rate']}", f"if f[{F.RATES}] != 0:"]
+        loop.body.append(f"    rate = carray(doubles(f[{F.RATES}]), f[{F.NEXT}] + 1)[f[{F.NEXT}]]")
+        told["learning_rate"] = "rate"
+    given = [told[name] for name in unroll(rule).scalars]
     c = loop.formula(rule, "g", [ps, gs, *kept], given)
     loop.each([called(loop, "g", rule, [ps, gs, *kept], [ps, *kept], c)])
     return loop.kernel("update", rule)

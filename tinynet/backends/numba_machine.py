@@ -70,6 +70,7 @@ class Machine:
         """Make ready for batch 0 of `order`: the state is the network's, sums of losses are 0."""
         self.counter[...] = 0
         self.values = np.zeros((self.threads, -(-len(order) // self.batch)))
+        self.rates: Array | None = None
         self.given = (data, order, outputs)  # alive as long as addresses of them are about
         for f in self.frames:
             f[F.STEP], f[F.ALIVE], f[F.VALUE] = network.step[0], 1, 0  # the bits of 0.0 are 0
@@ -77,7 +78,15 @@ class Machine:
             f[F.OUTPUTS] = 0 if outputs is None else array_pointer(outputs)
             f[F.ORDER_START], f[F.ORDER_LENGTH] = array_pointer(order), len(order)
             f[F.VALUES] = array_pointer(self.values[f[F.THREAD]])
-            f[F.NEXT] = f[F.STATUS] = f[F.TARGET] = 0
+            f[F.NEXT] = f[F.STATUS] = f[F.TARGET] = f[F.RATES] = 0
+
+    def rates_of(self, first: int, rates: list[float]) -> None:
+        """The learning rates of the batches from `first` on."""
+        if self.rates is None:
+            self.rates = np.zeros(self.values.shape[1])
+            for f in self.frames:
+                f[F.RATES] = array_pointer(self.rates)
+        self.rates[first : first + len(rates)] = rates
 
     def run(self, end: int) -> int:
         """Go on to batch `end`, or to the first step that is not finite; returns how many batches are done."""

@@ -28,8 +28,8 @@ from tinynet.training import NonFiniteError, Training
 CHUNK_SECONDS = 0.05
 SLOWEST = 1e9  # FLOPs a second, until the first stretch has been timed
 KEPT_MACHINES = 4
-FLOPS_A_THREAD = 1_500_000  # of one step: with fewer, threads wait for each other longer than they work
-ROWS_A_THREAD = 16
+# Of one step; with less, threads wait longer for each other's gradients than they save.
+FLOPS_A_THREAD, ROWS_A_THREAD = 1_200_000, 48
 
 
 def cores() -> int:
@@ -153,22 +153,24 @@ class NumbaTraining(Training):
         machine.begin(network, self.ready(data), checked(order, len(data["X"])), said)
         done, chunk = 0, first_chunk(self.work["step", batch_size])
         while done < batches:
-            start = time.perf_counter()
-            self.optimizer.follow_schedule(int(network.step[0]))
-            stretch = 1 if self.optimizer.schedule else chunk  # a schedule is Python: each step's rate is asked for
+            start, end = time.perf_counter(), min(done + chunk, batches)
+            if self.optimizer.schedule is not None:  # it is Python: the rates of a stretch are asked for before it
+                step = int(network.step[0])
+                machine.rates_of(done, [self.optimizer.schedule(step + i) for i in range(end - done)])
             try:
-                reached = machine.run(min(done + stretch, batches))
+                reached = machine.run(end)
             finally:
                 machine.finish(network)
+                self.optimizer.follow_schedule(max(0, int(network.step[0]) - 1))  # what the latest step took
             elapsed = time.perf_counter() - start
             chunk = max(1, round((reached - done) * min(4.0, CHUNK_SECONDS / max(elapsed, 1e-6))))
             failed = not network.alive[0]
             if said is not None and said is not outputs and outputs is not None:
                 outputs[order] = said[order]
             if after_batch is not None:
-                losses = machine.values.sum(axis=0)
+                losses = machine.values[:, done:reached].sum(axis=0)
                 for batch in range(done, reached - failed):
-                    after_batch(batch, float(losses[batch]) / min((batch + 1) * batch_size, rows))
+                    after_batch(batch, float(losses[batch - done]) / min((batch + 1) * batch_size, rows))
             if failed:
                 raise NonFiniteError(
                     f"the loss or a gradient is not finite at step {int(network.step[0])} (batch {reached} of its "
