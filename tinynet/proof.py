@@ -14,19 +14,19 @@ from tinynet.layers import Activation, Dense, Dropout, Embedding, Layer, LayerNo
 from tinynet.losses import LOSSES
 from tinynet.model import Sequential
 
-ROWS, COLUMNS, OUTPUTS = 6, 4, 3
+ROWS, COLUMNS, UNITS, OUTPUTS = 4, 3, 4, 3
 TOLERANCE = 1e-7
 
 
 def layers() -> Iterator[tuple[str, Layer, Array | None]]:
     """(what it is, the layer, its input where it cannot be any) of every layer and activation."""
     for name in ACTIVATIONS:
-        yield f"Dense {name}", Dense(5, name), None
+        yield f"Dense {name}", Dense(UNITS, name), None
         yield f"Activation {name}", Activation(name), None
-    yield "Dense without bias", Dense(5, "tanh", use_bias=False), None
+    yield "Dense without bias", Dense(UNITS, "tanh", use_bias=False), None
     yield "Dropout", Dropout(0.4), None
     yield "LayerNormalization", LayerNormalization(), None
-    codes = np.array([[0.5, 1, 2, -1.0], [1.5, 0, 2, 0.1], [0.1, 1, 0, 0.7]])
+    codes = np.array([[0.5, 1, 2], [1.5, 0, 2], [0.1, 1, 0]])
     yield "Embedding", Embedding([1, 2], [2, 3], [2, 4]), codes
 
 
@@ -39,7 +39,7 @@ def ends(loss: str) -> list[str]:
 def stack(activation: str, end: str) -> list[Layer]:
     """A network with a layer of every kind, one activation within and one at its end."""
     penalty = regularizers.L1L2(0.01, 0.02)
-    first = Dense(6, activation, kernel_regularizer=penalty)
+    first = Dense(UNITS, activation, kernel_regularizer=penalty)
     return [first, LayerNormalization(), Dropout(0.2), Dense(OUTPUTS, end)]
 
 
