@@ -30,6 +30,7 @@ from tinynet.backends.numba_kernels import Doubles, apply
 from tinynet.backends.numba_machine import Machine
 from tinynet.backends.numba_training import NumbaTraining, threads_for, work_of
 from tinynet.formulas.formula import Formula
+from tinynet.formulas.rows import product
 from tinynet.layers import Dense, Dropout
 from tinynet.recorder import Tensor
 from tinynet.training import NonFiniteError, Training
@@ -173,7 +174,7 @@ def test_kernels_keep_nan_infinities_and_the_smallest_numbers(name, dtype):
 
 def test_blas_limits_are_counted_and_left_as_they_were_found():
     def limits():
-        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
 
     _, state, data = started(threads=2)
     state.epoch(data, np.arange(ROWS), BATCH)
@@ -399,23 +400,54 @@ def test_choose_where_numba_is_missing(monkeypatch):
         backends.choose("numba")
 
 
-def test_what_numba_cannot_replay_is_refused_by_name():
-    class Twice(tn.layers.Layer):
-        def parameters(self, n_in):
-            return {"s": tn.layers.Parameter((n_in,), tn.initializers.Ones())}
+class Odd(tn.layers.Layer):
+    """A layer whose backward does what a part of the batch cannot tell."""
 
-        def forward(self, ops, m, x, training):
-            return x
+    def __init__(self, backward):
+        super().__init__()
+        self.does = backward
 
-        def backward(self, ops, m, x, da):
-            ops.column_sum(da, m.ds)
-            ops.column_sum(da, m.ds)
-            return da
+    def parameters(self, n_in):
+        return {name: tn.layers.Parameter((n_in,), tn.initializers.Ones()) for name in ("s", "r")}
 
-    _, state = training(NumbaTraining, lambda: [Twice(), Dense(1)], 2, lambda: "sgd", "mse", "float32", 0)
-    data = drawn_data(np.random.default_rng(0), 4, 2, 1, "mse", "float32")
-    with pytest.raises(NotImplementedError, match="ds1 is summed a second time"):
-        state.epoch(data, np.arange(4), 2)
+    def forward(self, ops, m, x, training):
+        return x
+
+    def backward(self, ops, m, x, da):
+        self.does(ops, m, x, da)
+        return da
+
+
+def summed_twice(ops, m, x, da):
+    ops.column_sum(da, m.ds)
+    ops.column_sum(da, m.ds)
+
+
+def read_too_early(ops, m, x, da):
+    ops.column_sum(da, m.ds)
+    ops.apply(tn.Formula(product), [x, m.ds], [da])
+
+
+def summed_elsewhere(ops, m, x, da):
+    ops.column_sum(da, m.s)
+
+
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        (summed_twice, "column_sum: ds2 is summed a second time"),
+        (read_too_early, "apply: it reads the gradient ds2, which is not summed yet"),
+        (summed_elsewhere, "column_sum: it sums samples into s2, which is no gradient"),
+    ],
+)
+def test_what_numba_cannot_replay_is_refused_by_name(does, words):
+    _, state = training(NumbaTraining, lambda: [Dense(1), Odd(does)], 1, lambda: "sgd", "mse", "float32", 0)
+    data = drawn_data(np.random.default_rng(0), 1, 1, 1, "mse", "float32")
+    with pytest.raises(NotImplementedError, match=words):
+        state.machine("step", 1)
+    with pytest.raises(NotImplementedError, match='backend="numpy" can'):
+        state.epoch(data, np.arange(1), 1)
+    assert state.network.step[0] == 0
 
 
 def test_numbers_below_the_normal_ones_are_as_ever_outside():

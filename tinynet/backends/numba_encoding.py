@@ -16,18 +16,16 @@ from tinynet.backends import numba_moves as moves
 from tinynet.backends.numba_blas import gemm_address
 from tinynet.backends.numba_compiler import address_of_template
 from tinynet.backends.numba_kernels import Doubles, Kernel
+from tinynet.backends.numba_memory import LINE, Shared
 from tinynet.backends.numba_words import words
 from tinynet.costs import reads, written_names
 from tinynet.formulas.vocabulary import Array
 from tinynet.network import aligned_zeros
-from tinynet.program import Program
 from tinynet.recorder import Row, Tensor, array_pointer
 
-LINE = 64
 UNPACKED = 100**3  # OpenBLAS multiplies matrices with n m k up to this without packing them first
 ROWS_FOR_A_COPY = 32
 SOURCES = {"X": F.X, "T": F.T, "weights": F.WEIGHTS}
-Argument = Tensor | Doubles | int | str
 
 
 class UnsupportedError(NotImplementedError):
@@ -36,41 +34,6 @@ class UnsupportedError(NotImplementedError):
 
 def refuse(row: Row, why: str) -> UnsupportedError:
     return UnsupportedError(f'backend "numba" cannot replay {row.operation}: {why}; backend="numpy" can')
-
-
-class Pool:
-    """Numbers that kernels are given by address, each kept once."""
-
-    def __init__(self) -> None:
-        self.places: dict[tuple[str, tuple[float, ...]], Array] = {}
-
-    def address(self, dtype: str, *values: float) -> int:
-        key = (dtype, values)
-        if key not in self.places:
-            self.places[key] = aligned_zeros((len(values) + 1,), np.dtype(dtype))
-            self.places[key][: len(values)] = values
-        return array_pointer(self.places[key])
-
-
-class Shared:
-    """What all threads see: the network's own memory, constants, and a line for each thread in each meeting's parts."""
-
-    def __init__(self, program: Program, arrays: dict[str, Array], threads: int, block: int, rows: int) -> None:
-        self.program, self.arrays, self.threads, self.block, self.rows = program, arrays, threads, block, rows
-        self.dtype = np.dtype(program.output.dtype)
-        self.plan = program.plan(block)
-        self.pool = Pool()
-        self.parts: list[Array] = []
-        first = arrays["gradients"]
-        self.gradients = [first, *(aligned_zeros(first.shape, first.dtype) for _ in range(threads - 1))]
-        width = -(-first.size // threads // 16) * 16
-        self.slices = [(min(t * width, first.size), min((t + 1) * width, first.size)) for t in range(threads)]
-
-    def part(self, number: int) -> Array:
-        """The number-th meeting's parts: one float64 at the head of each thread's line."""
-        while len(self.parts) <= number:
-            self.parts.append(aligned_zeros((8 * self.threads,), np.float64))
-        return self.parts[number]
 
 
 class Encoder:

@@ -13,8 +13,9 @@ import numpy as np
 from tinynet.backends import numba_frame as F
 from tinynet.backends.numba_blas import one_blas_thread
 from tinynet.backends.numba_compiler import address_of_template
-from tinynet.backends.numba_encoding import Encoder, Shared
+from tinynet.backends.numba_encoding import Encoder
 from tinynet.backends.numba_interpreter import BESIDE, interpreter
+from tinynet.backends.numba_memory import Shared
 from tinynet.formulas.vocabulary import Array
 from tinynet.network import Network, aligned_zeros
 from tinynet.program import Program
