@@ -17,7 +17,7 @@ PACKAGE = ROOT / "tinynet"
 # A module knows its own room and those above it. Every module and folder of tinynet/ stands here once.
 ROOMS = [
     ("formulas",),
-    ("settings", "registry", "random", "operations", "activations", "regularizers"),
+    ("settings", "arrays", "registry", "random", "operations", "activations", "regularizers"),
     ("schedules", "initializers", "losses", "optimizers", "layers"),
     ("network", "step", "training"),
     ("costs", "recorder", "program"),

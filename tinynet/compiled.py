@@ -9,6 +9,7 @@ import numpy as np
 
 from tinynet import data as door
 from tinynet import losses
+from tinynet.arrays import in_precision, numbers
 from tinynet.backends import choose, missing
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Input, Layer
@@ -178,10 +179,10 @@ class Compiled(Stack):
         """Every gradient, seen in `gradients()`; returns dx (n, n_in)."""
         state, w, _ = self._stepping()
         if d is not w.dy:
-            given = door.numbers(d, "d")
+            given = numbers(d, "d")
             if given.shape != w.dy.shape:
                 raise ValueError(f"d has shape {given.shape}; expected is {w.dy.shape}")
-            d = door.in_precision(given, self.dtype, "d")
+            d = in_precision(given, self.dtype, "d")
         with np.errstate(all="ignore"):
             dx = state.network.backward(state.ops, w, d, state.objective)
         assert dx is not None

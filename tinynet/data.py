@@ -2,73 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from tinynet.arrays import in_precision, numbers
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Loss
 from tinynet.settings import real
-
-
-def numbers(given: Any, what: str) -> Array:
-    """`given` as an array of real, finite numbers.
-
-    Raises
-    ------
-    TypeError : for text or other objects
-    ValueError : for ragged rows, and for NaN or infinity, with the first place
-    """
-    if given is None:
-        raise TypeError(f"{what} is missing; numbers are expected")
-    if "numpy.ma" in sys.modules and np.ma.is_masked(given):
-        raise ValueError(f"{what} has masked values; fill gaps first")
-    try:
-        array = np.asarray(given)
-    except ValueError:
-        raise ValueError(f"{what} has rows of different lengths; a table with equal rows is expected") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # an object of somebody's own
-        raise TypeError(f"{what} is of type {type(given).__name__}, which gives no array: it raised "
-                        f"{type(error).__name__}") from error  # fmt: skip
-    if array.dtype == object:
-        array = from_objects(array, what)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{what} is of type {array.dtype}; real numbers are expected")
-    if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
-        where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "") if where else "it"
-        raise ValueError(
-            f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first"
-        )
-    return array
-
-
-def from_objects(array: Array, what: str) -> Array:
-    """An array of Python's objects as numbers, None as NaN; text is refused even where it spells a number."""
-    if not any(isinstance(item, (str, bytes)) for item in array.flat):
-        try:
-            return array.astype(np.float64)
-        except OverflowError:
-            raise ValueError(f"{what} has numbers too large for float64; scale them") from None
-        except Exception:
-            if any(type(item).__name__ in ("NAType", "NaTType") for item in array.flat):
-                raise ValueError(f"{what} has missing values; fill gaps first") from None
-    raise TypeError(f"{what} holds text or other objects; numbers are expected")
-
-
-def in_precision(array: Array, dtype: np.dtype, what: str) -> Array:
-    """The array in the model's precision, contiguous. Raises ValueError where a number does not fit into it."""
-    if array.dtype == dtype:
-        return np.ascontiguousarray(array)
-    with np.errstate(over="ignore"):
-        cast = np.ascontiguousarray(array, dtype=dtype)
-    if array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize and not np.isfinite(cast).all():
-        raise ValueError(f"{what} has numbers too large for {dtype}; scale them, or use a float64 model")
-    return cast
 
 
 def inputs(x: Any, columns: int | None, dtype: np.dtype, what: str = "x") -> Array:
@@ -78,7 +20,9 @@ def inputs(x: Any, columns: int | None, dtype: np.dtype, what: str = "x") -> Arr
         array = array.reshape(-1, 1)
     if array.ndim != 2 or (columns is not None and array.shape[1] != columns):
         expected = "columns" if columns is None else str(columns)
-        hint = f"; for a single row give {what}[None, :]" if array.ndim == 1 and array.size == columns else ""
+        hint = (
+            f"; for a single row give {what.split()[-1]}[None, :]" if array.ndim == 1 and array.size == columns else ""
+        )
         raise ValueError(f"{what} has shape {array.shape}; expected is (rows, {expected}){hint}")
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{what} is empty, its shape is {array.shape}; at least one row and one column are expected")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinynet.arrays import in_precision, numbers
 from tinynet.formulas import losses as formulas
 from tinynet.formulas.activations import sigmoid, softmax
 from tinynet.formulas.formula import Formula
@@ -86,10 +87,7 @@ class Loss:
 
 def table(what: str, given: Any) -> Array:
     """What is given as (rows, columns) in double; a vector is one column."""
-    try:
-        array = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} holds no numbers, or rows of different lengths") from None
+    array = in_precision(numbers(given, what), np.dtype(np.float64), what)
     if array.ndim not in (1, 2) or not array.size:
         raise ValueError(f"{what} has shape {array.shape}; expected is (rows, columns)")
     return array.reshape(len(array), -1)

@@ -12,7 +12,7 @@ from tinynet.callbacks import Callback, History, checked
 from tinynet.compiled import Compiled
 from tinynet.fitting import Fit, Source, Streamed, Tabled
 from tinynet.layers import Input, Layer
-from tinynet.settings import shown, whole
+from tinynet.settings import real, shown, whole
 
 if TYPE_CHECKING:
     from tinynet.program import Program
@@ -95,9 +95,10 @@ class Sequential(Compiled):
         later = size if validation_batch_size is None else whole("validation_batch_size", validation_batch_size, 1)
         if not isinstance(verbose, (int, str)) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose is 0, 1, 2 or 'auto'; given was {shown(verbose)}")
+        share = real("validation_split", validation_split)
         validation: Source | None = None
         if come_in_batches(x, y):
-            if validation_split or sample_weight is not None or class_weight is not None:
+            if share or sample_weight is not None or class_weight is not None:
                 raise ValueError(
                     "batches bring their sample weights themselves, and cannot be split: leave out validation_split, "
                     "sample_weight and class_weight"
@@ -106,8 +107,8 @@ class Sequential(Compiled):
             source: Source = Streamed(self, Batches(x, steps))
         else:
             data = self._data(x, y, sample_weight)
-            if validation_split:
-                data, kept = door.split(data, validation_split)
+            if share:
+                data, kept = door.split(data, share)
                 validation = Tabled(self, kept, later, False)
             if class_weight is not None:  # of the rows trained on, not of those put aside
                 data["weights"] = data["weights"] * door.class_weights(class_weight, data["T"], self.dtype)

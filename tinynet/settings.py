@@ -21,7 +21,8 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= LONGEST else value[:LONGEST] + "...")
     if isinstance(value, (list, tuple)) and len(value) <= 3 and all(isinstance(v, (int, type(None))) for v in value):
-        return repr(value)
+        inside = ", ".join(map(shown, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     return f"of type {type(value).__name__}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinynet import data as door
+from tinynet.arrays import replace
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Embedding, Input, Layer
 from tinynet.network import Network, Workspace
@@ -209,12 +210,4 @@ class Stack:
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all parameters. Raises ValueError where a shape does not fit; then nothing is changed."""
-        own = self._built().parameter_list()
-        if not isinstance(weights, (list, tuple)):
-            raise TypeError(f"weights are a list of arrays, as get_weights gives them, not {type(weights).__name__}")
-        given = [door.numbers(w, f"weight {i}") for i, w in enumerate(weights)]
-        shapes, expected = [g.shape for g in given], [p.shape for p in own]
-        if shapes != expected:
-            raise ValueError(f"weights of shapes {shapes} were given; this model has {expected}")
-        for p, g in zip(own, [door.in_precision(g, self.dtype, "weights") for g in given], strict=True):
-            p[...] = g
+        replace(self._built().parameter_list(), weights, "this model")

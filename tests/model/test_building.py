@@ -135,8 +135,8 @@ def test_weights_are_copies_and_are_set_whole_or_not_at_all():
     assert all((w == s + np.float32(1.0)).all() for w, s in zip(model.get_weights(), start, strict=True))
     kept = model.get_weights()
     for wrong, words in (
-        (start[:3], "weights of shapes"),
-        ([start[0].T, *start[1:]], "weights of shapes"),
+        (start[:3], "this model has parameters of shapes"),
+        ([start[0].T, *start[1:]], "this model has parameters of shapes"),
         ([*start[:3], np.array([np.nan])], "weight 3 has NaN"),
         ([*start[:3], np.array([1e300])], "too large for float32"),
         ([*start[:3], ["a"]], "weight 3 is of type"),

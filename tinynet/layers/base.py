@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from tinynet.arrays import replace
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.initializers import Initializer
@@ -102,15 +101,7 @@ class Layer:
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace the layer's parameters. Raises ValueError where a shape does not fit; then nothing is changed."""
-        own = list(self.variables.values())
-        given = [np.asarray(weight, dtype=p.dtype) for weight, p in zip(weights, own, strict=False)]
-        if len(weights) != len(own) or any(g.shape != p.shape for g, p in zip(given, own, strict=True)):
-            raise ValueError(
-                f"layer {self.name} has parameters of shapes {[p.shape for p in own]}; "
-                f"given were {[np.shape(weight) for weight in weights]}"
-            )
-        for g, p in zip(given, own, strict=True):
-            p[...] = g
+        replace(list(self.variables.values()), weights, f"layer {self.name}")
 
     def build(self, n_in: int) -> int:
         """The number of columns that leave when n_in come in; raises ValueError where n_in does not fit."""

@@ -103,13 +103,15 @@ class Embedding(Layer):
 
 def several(given: Any) -> list[Any]:
     """One number, or several, as a list; a number of NumPy's, such as `codes.max() + 1`, is a number too."""
-    return list(given) if isinstance(given, (list, tuple, range)) or np.ndim(given) else [given]
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    return list(given) if isinstance(given, (list, tuple, range)) else [given]
 
 
 def one_each(what: str, given: int | Sequence[int], count: int) -> list[int]:
     """One whole number of at least 1 for each of `count` columns."""
     values = several(given)
-    if len(values) == 1 and np.ndim(given) == 0:
+    if not isinstance(given, (list, tuple, range, np.ndarray)):
         values *= count
     if len(values) != count:
         raise ValueError(f"{what} has one number for each of the {count} chosen columns; given were {len(values)}")
