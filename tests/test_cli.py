@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import tinynet as tn
-from tinynet import cli, proof
+from tinynet import backends, cli, proof
 from tinynet.gradcheck import Check, Report
 
 
@@ -58,3 +58,17 @@ def test_module_runs_as_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.value.code == 0
     done = subprocess.run([sys.executable, "-m", "tinynet", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"tinynet {tn.__version__}\n"
+
+
+def test_warmup_compiles_or_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda package: None)
+    assert cli.main(["warmup"]) == 1
+    assert "pip install 'tinynet[fast]'" in capsys.readouterr().err
+    monkeypatch.undo()
+    compiled = pytest.importorskip("tinynet.backends.numba_warmup", exc_type=ImportError)
+    asked = []
+    monkeypatch.setattr(compiled, "warmup", lambda precisions, say: asked.append(precisions))
+    assert cli.main(["warmup"]) == 0
+    assert asked == [("float32", "float64")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import tinynet
@@ -20,13 +21,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=Path("out"), help="folder for the figure and the model (default: out)"
     )
     commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
+    commands.add_parser("warmup", help="compile what the numba backend needs, once, so that no fit waits for it")
     chosen = parser.parse_args(arguments)
     if chosen.command == "demo":
         from tinynet import demo as main_job
 
         main_job.run(chosen.out)
         return 0
-    return gradcheck()
+    return warmup() if chosen.command == "warmup" else gradcheck()
+
+
+def warmup() -> int:
+    """Compile every kernel of the numba backend into its cache on disk."""
+    from tinynet.backends import choose
+
+    try:
+        choose("numba")
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return 1
+    from tinynet.backends.numba_warmup import warmup as compile_all
+
+    compile_all(("float32", "float64"), partial(print, flush=True))
+    print("all is compiled and kept")
+    return 0
 
 
 def gradcheck() -> int:

@@ -101,8 +101,8 @@ class Compiled(Stack):
         made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, self.threads)  # type: ignore[call-arg]
         return made
 
-    def _take_machine(self, steps: int, rows: int) -> None:
-        """With "auto", go over to numba before a fit of at least so many steps or FLOPs, if all of it can be recorded.
+    def _take_machine(self, steps: int, rows: int, batch_size: int) -> None:
+        """With "auto", go over to numba before a fit of many steps or FLOPs, if all of it can be recorded and replayed.
 
         The rule knows sizes only and times nothing, so that the same fit always runs on the same machine.
         """
@@ -111,12 +111,10 @@ class Compiled(Stack):
             return
         if max(steps / AUTO_STEPS, 6.0 * rows * self.count_params() / AUTO_FLOPS) < 1.0:
             return
-        from tinynet.program import record
-
         candidate = self._trainer(state, "numba")
         try:
-            record(state.network, state.objective, state.optimizer, 2, state.target_columns)
-        except (ValueError, TypeError):  # a layer or formula of one's own that only NumPy can carry out
+            candidate.prepare(batch_size)
+        except (ValueError, TypeError, NotImplementedError):  # a layer or formula of one's own that only NumPy can do
             return
         self.backend, self._training = "numba", candidate
 

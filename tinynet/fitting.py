@@ -162,7 +162,9 @@ class Fit:
                 callback.on_train_batch_end(batch, {"loss": loss})
             bar.update(done + (batch + 1 if known else 0), label + note)
 
-        logs: Logs = self.source.trained(after_batch)
+        silent = Callback.on_train_batch_end  # what a callback has that does not listen to batches
+        listening = bar.show or any(type(callback).on_train_batch_end is not silent for callback in self.callbacks)
+        logs: Logs = self.source.trained(after_batch if listening else None)
         if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
             logs |= {f"val_{name}": value for name, value in self.validation.evaluated().items()}
         for callback in self.callbacks:

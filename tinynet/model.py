@@ -117,7 +117,8 @@ class Sequential(Compiled):
             validation = self._source(validation_data, later)
         every = checked(callbacks)
         if isinstance(source, Tabled):
-            self._take_machine(source.steps * (epochs - first), source.rows * (epochs - first))
+            every_row = source.rows * (epochs - first)
+            self._take_machine(source.steps * (epochs - first), every_row, min(size, source.rows))
         self.history = History()
         run = Fit(
             self, source, validation, [self.history, *every], verbose, whole("validation_freq", validation_freq, 1)

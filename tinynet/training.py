@@ -29,6 +29,10 @@ class Training:
         self.ops = Operations()
         self.workspaces: dict[int, Workspace] = {}
 
+    def prepare(self, batch_size: int) -> None:
+        """Make ready what steps of so many rows need; raises where this machine cannot carry them out."""
+        self.workspace(batch_size)
+
     def workspace(self, n: int) -> Workspace:
         """The memory for a batch of n rows, kept from step to step."""
         if n not in self.workspaces:

@@ -130,6 +130,9 @@ class NumbaTraining(Training):
             self.machines[key] = Machine(program, arrays, self.threads, batch, block)
         return self.machines[key]
 
+    def prepare(self, batch_size: int) -> None:
+        self.machine("step", batch_size)
+
     def ready(self, data: Mapping[str, Array]) -> dict[str, Array]:
         """The data as compiled code reads them: row after row, in the network's precision."""
         return {name: np.ascontiguousarray(data[name], self.network.dtype) for name in ("X", "T", "weights")}
