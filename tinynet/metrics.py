@@ -95,9 +95,9 @@ def root_mean_squared_error(t: Array, y: Array, w: Array) -> float:
 
 def r2_score(t: Array, y: Array, w: Array) -> float:
     """1 - squared error / squared deviation from the mean, averaged over the outputs; NaN where t does not vary."""
-    error = ((y - t) ** 2 * w[:, None]).sum(axis=0)
-    spread = ((t - (t * w[:, None]).sum(axis=0) / w.sum()) ** 2 * w[:, None]).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
+        error = ((y - t) ** 2 * w[:, None]).sum(axis=0)
+        spread = ((t - (t * w[:, None]).sum(axis=0) / w.sum()) ** 2 * w[:, None]).sum(axis=0)
         return float(np.mean(np.where(spread > 0, 1.0 - error / spread, np.nan)))
 
 
