@@ -35,7 +35,8 @@ def numbers(given: Any, what: str) -> Array:
     if array.dtype == object:
         array = from_objects(array, what)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{what} is of type {array.dtype}; real numbers are expected")
+        kind = "a structure of several fields" if array.dtype.kind == "V" else f"of type {array.dtype}"
+        raise TypeError(f"{what} is {kind}; real numbers are expected")
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
         place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "") if where else "it"

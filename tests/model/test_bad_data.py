@@ -64,6 +64,7 @@ X_WORDS = [  # x, what is said of it by fit, predict and all others alike
     ({"age": LEAK}, "x holds text or other objects; numbers are expected"),
     ([[1.0, 2.0, 3.0], [LEAK]], "x has rows of different lengths; a table with equal rows is expected"),
     (np.ones((4, 3)) * 1j, "x is of type complex128; real numbers are expected"),
+    (np.zeros(4, [("age", float), ("weight", float)]), "x is a structure of several fields; real numbers are expected"),
     (np.array([["2020-01-01"] * 3], dtype="datetime64[D]"), r"x is of type datetime64\[D\]; real numbers are expected"),
     (holed(1e39), "x has numbers too large for float32; scale them, or use a float64 model"),
     ([[10**400, 1, 1]], "x has numbers too large for float64; scale them"),
