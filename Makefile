@@ -11,12 +11,13 @@ export PIP_USER = 0
 export PIP_REQUIRE_VIRTUALENV = 0
 
 help:
-	@echo 'make demo       the main job: train, evaluate, save and use a network on real health data'
-	@echo 'make test       the tests, with the coverage of the engine'
-	@echo 'make nightly    the long hunts'
-	@echo 'make lint       style and types'
-	@echo 'make notebooks  execute every notebook, every cell'
-	@echo 'make clean      remove all that these made, .venv and out included'
+	@echo 'make demo          the main job: train, evaluate, save and use a network on real health data'
+	@echo 'make test          the tests, with the coverage of the engine'
+	@echo 'make nightly       the long hunts'
+	@echo 'make test-oracles  Keras itself against its numbers that the tests keep (installs Keras and JAX; takes long)'
+	@echo 'make lint          style and types'
+	@echo 'make notebooks     execute every notebook, every cell'
+	@echo 'make clean         remove all that these made, .venv and out included'
 
 demo: .venv/has-tabular
 	@$(VENV_PYTHON) -m tinynet demo
@@ -26,6 +27,10 @@ test: .venv/has-dev
 
 nightly: .venv/has-dev
 	@$(VENV_PYTHON) -m pytest -m nightly
+
+# Keras itself, live, against the numbers that the tests keep of it.
+test-oracles: .venv/has-oracles
+	@for script in curves defaults fit; do KERAS_BACKEND=jax $(VENV_PYTHON) tests/oracles/keras_$$script.py || exit 1; done
 
 lint: .venv/has-dev
 	@$(VENV_PYTHON) -m ruff check
@@ -49,6 +54,11 @@ clean:
 	@echo 'Installing the tools for the tests into .venv (the first time takes about a minute) ...'
 	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[dev]'
 	@touch .venv/has-tabular $@
+
+.venv/has-oracles: .venv/has-dev
+	@echo 'Installing Keras and JAX into .venv ...'
+	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[oracles]'
+	@touch $@
 
 # A Python without ensurepip (Debian's, without python3-venv) makes an environment without pip. The pip outside can put
 # a pip into it: --target is allowed where the system's own packages are "externally managed", and every pip has it.
@@ -75,5 +85,5 @@ clean:
 # No recipe: where this file is missing, or newer because Python was upgraded, the rule above makes .venv anew.
 $(VENV_PYTHON):
 
-.PHONY: help demo test nightly lint notebooks clean
+.PHONY: help demo test nightly test-oracles lint notebooks clean
 .NOTPARALLEL:
