@@ -21,24 +21,24 @@ def new(dtype="float32"):
     return model
 
 
-def rows(n):
-    rng = np.random.default_rng(1)
+def rows(n, seed=1):
+    rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 6))
     x[:, 0] = rng.integers(0, 5, n)
     return x
 
 
 def test_many_threads_at_once_say_what_one_says():
-    """Sizes that share memory and sizes that do not, switched between as often as Python can."""
-    model, sizes = new(), [1, 7, 64, 7, 300, 1500]
-    tables = [rows(n) for n in sizes]
-    alone = [model.predict(x) for x in tables]
+    """Each thread has rows of its own, in sizes that share memory, and is switched away from as often as can be."""
+    model, sizes = new(), [1, 7, 64, 300, 1500]
+    tables = [[rows(n, seed) for n in sizes] for seed in range(8)]
+    alone = [[model.predict(x) for x in own] for own in tables]
     start = threading.Barrier(8)
 
     def work(seed):
-        order = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), 20))
+        order = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), [40, 40, 40, 20, 5]))
         start.wait()
-        return all((model.predict(tables[i]) == alone[i]).all() for i in order)
+        return all((model.predict(tables[seed][i]) == alone[seed][i]).all() for i in order)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
