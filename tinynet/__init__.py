@@ -15,6 +15,7 @@ from tinynet.training import NonFiniteError
 
 if TYPE_CHECKING:
     from tinynet.model_file import load_model
+    from tinynet.model_file import load_model as load
     from tinynet.persistence import ModelFileError
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "gradient_of",
     "initializers",
     "layers",
+    "load",
     "load_model",
     "losses",
     "metrics",
@@ -44,7 +46,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """What reads files is loaded when first asked for: hashlib, json and pathlib would double the time of import."""
-    if name == "load_model":
+    if name in ("load", "load_model"):  # Keras's name, and a short one
         from tinynet.model_file import load_model
 
         return load_model
