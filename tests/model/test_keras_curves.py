@@ -92,3 +92,22 @@ def test_a_wrong_epsilon_would_be_seen():
     finally:
         del KERAS["optimizers"]["rmsprop"][1]["epsilon"]
     assert np.abs(ours / theirs - 1.0).max() > 1e-10
+
+
+def test_beyond_the_range_losses_are_taken_on_logits():
+    """There Keras holds the probability at 1e-7, so that its loss stays at 16.1 and has no gradient; ours goes on.
+
+    Keras with from_logits=True says what ours says; ours without fusion (a layer after the sigmoid) what Keras says.
+    """
+    for logit in (2.0, 30.0, 500.0):
+        found = {}
+        for name, last in (("fused", []), ("not fused", [tn.layers.Dropout(0.0)])):
+            head = tn.layers.Dense(1, "sigmoid", kernel_initializer=tn.initializers.Constant(logit), input_shape=[1])
+            model = tn.Sequential([head, *last], dtype="float64")
+            model.compile("sgd", "binary_crossentropy")
+            found[name] = model.evaluate([[1.0]], [0.0])
+            model.train_on_batch([[1.0]], [0.0])
+            moves = model.get_weights()[0] != logit
+            assert moves == (name == "fused" or logit == 2.0)
+        assert found["fused"] == pytest.approx(logit + np.log1p(np.exp(-logit)), rel=1e-12)
+        assert found["not fused"] == pytest.approx(min(found["fused"], -np.log(1e-7)), rel=1e-8)
