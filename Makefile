@@ -13,7 +13,7 @@ export PIP_REQUIRE_VIRTUALENV = 0
 help:
 	@echo 'make demo          the main job: train, evaluate, save and use a network on real health data'
 	@echo 'make test          the tests, with the coverage of the engine'
-	@echo 'make nightly       the long hunts'
+	@echo 'make nightly       the long hunts, and every test with new random draws'
 	@echo 'make test-oracles  Keras itself against its numbers that the tests keep (installs Keras and JAX; takes long)'
 	@echo 'make lint          style and types'
 	@echo 'make notebooks     execute every notebook, every cell'
@@ -26,7 +26,7 @@ test: .venv/has-dev
 	@$(VENV_PYTHON) -m pytest --cov=tinynet --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 nightly: .venv/has-dev
-	@$(VENV_PYTHON) -m pytest -m nightly
+	@TINYNET_HUNT=1 $(VENV_PYTHON) -m pytest -m 'nightly or not nightly'
 
 # Keras itself, live, against the numbers that the tests keep of it.
 test-oracles: .venv/has-oracles

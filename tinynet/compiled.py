@@ -109,7 +109,7 @@ class Compiled(Stack):
         state = self._compiled()
         if not self.auto or self.backend != "numpy" or missing("numba"):
             return
-        if max(steps / AUTO_STEPS, 6.0 * rows * self.count_params() / AUTO_FLOPS) < 1.0:
+        if steps < AUTO_STEPS and 6 * rows * self.count_params() < AUTO_FLOPS:
             return
         candidate = self._trainer(state, "numba")
         try:
