@@ -61,7 +61,7 @@ def test_a_terminal_sees_a_bar_that_is_wiped_away(verbose, capfd, monkeypatch):
     drawn = terminal.getvalue().split("\r")
     assert "\n" not in terminal.getvalue()
     bars = [text for text in drawn if text.strip()]
-    assert re.match(r"fit \[=+ *\] \d/8 \d+/s, 0:00 left - epoch 1/2", bars[0]), bars[0]
+    assert re.match(r"fit \[=+ *\] \d/8 \d+/s, \d:\d\d left - epoch 1/2", bars[0]), bars[0]
     assert re.match(r"fit \[={24}\] 8/8 \d+/s, 0:00 left - epoch 2/2, loss ", bars[-1]), bars[-1]
     assert drawn[-1] == ""
     assert drawn[-2].strip() == ""
