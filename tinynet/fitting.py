@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -47,11 +48,23 @@ class Source(Protocol):
         """The loss and metrics without training."""
 
 
+def free_name(name: str, other: str, taken: Mapping[str, float]) -> str:
+    """`name`; where that is taken, `other`, or else other_1 and so on."""
+    names = chain([name, other], (f"{other}_{number}" for number in count(1)))
+    return next(found for found in names if found not in taken and found != "loss")
+
+
 def measured(model: Fitted, t: Array, y: Array, weights: Array) -> dict[str, float]:
-    """Every metric of the model: the plain ones count each row once, the weighted ones by its weight."""
-    ones = np.ones_like(weights)
-    found = {metric.name: metric(t, y, ones) for metric in model.metrics}
-    return found | {metric.name: metric(t, y, weights) for metric in model.weighted_metrics}
+    """Every metric of the model: the plain ones count each row once, the weighted ones by its weight.
+
+    A name that is taken gets Keras's other one: weighted_mae where mae is plain, then mae_1 and so on.
+    """
+    found: dict[str, float] = {}
+    for metric in model.metrics:
+        found[free_name(metric.name, metric.name, found)] = metric(t, y, np.ones_like(weights))
+    for metric in model.weighted_metrics:
+        found[free_name(metric.name, f"weighted_{metric.name}", found)] = metric(t, y, weights)
+    return found
 
 
 class Tabled:

@@ -46,6 +46,22 @@ def test_the_last_validation_is_what_evaluate_says():
     assert isinstance(new().evaluate(X, Y), float)
 
 
+def test_metrics_of_one_name_are_kept_apart_as_in_keras():
+    model = new()
+    model.compile("sgd", "mse", ["mae", "mse", "mae"], ["mae", "mae"])
+    weight = np.linspace(0.0, 1.0, 23)
+    history = model.fit(X, Y, sample_weight=weight, validation_data=(X, Y), verbose=0).history
+    names = ["loss", "mae", "mse", "mae_1", "weighted_mae", "weighted_mae_1"]
+    assert list(history) == names + [f"val_{name}" for name in names]
+    assert history["mae"] == history["mae_1"] != history["weighted_mae"] == history["weighted_mae_1"]
+
+    def loss(y_true, y_pred):
+        return 7.0
+
+    model.compile("sgd", "mse", [loss])
+    assert model.evaluate(X, Y, return_dict=True)["loss_1"] == 7.0
+
+
 def test_validation_is_not_trained_on_and_draws_nothing():
     with_it, without = new(dropout=0.3), new(dropout=0.3)
     with_it.fit(X, Y, epochs=3, validation_data=(X[:7], -Y[:7]), verbose=0)
