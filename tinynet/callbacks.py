@@ -88,7 +88,12 @@ class Monitor(Callback):
         grows = any(part in monitor for part in ("acc", "auc", "precision", "recall", "r2"))
         self.sign = -1.0 if mode == "max" or (mode == "auto" and grows) else 1.0
         self.monitor, self.min_delta, self.verbose = monitor, abs(real("min_delta", min_delta)), verbose
-        self.best = float(np.inf)
+        self.lowest = float(np.inf)
+
+    @property
+    def best(self) -> float:
+        """The best number so far."""
+        return self.sign * self.lowest
 
     def say(self, epoch: int, what: str) -> None:
         """A line for the reader, where wanted."""
@@ -105,9 +110,9 @@ class Monitor(Callback):
     def improves(self, logs: Logs | None) -> bool:
         """Whether the number is the best so far; if so it is kept."""
         value = self.value(logs)
-        if not value < self.best - self.min_delta:
+        if not value < self.lowest - self.min_delta:
             return False
-        self.best = value
+        self.lowest = value
         return True
 
 
@@ -139,7 +144,7 @@ class EarlyStopping(Monitor):
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.best, self.best_epoch, self.waited = float(np.inf), 0, 0
+        self.lowest, self.best_epoch, self.waited = float(np.inf), 0, 0
         self.stopped_epoch: int | None = None
         self.best_weights: list[Array] | None = None
 
@@ -194,7 +199,7 @@ class ReduceLROnPlateau(Monitor):
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.best, self.waited, self.cooling = float(np.inf), 0, 0
+        self.lowest, self.waited, self.cooling = float(np.inf), 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         better = self.improves(logs)

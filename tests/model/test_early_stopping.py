@@ -93,6 +93,15 @@ def test_nan_is_never_the_best():
     assert (model.get_weights()[0] == seen[3][0]).all()
 
 
+def test_the_best_number_and_its_epoch_can_be_asked_for():
+    for mode, best, epoch in (("min", 3.0, 1), ("max", 9.0, 2)):
+        stopper = tn.callbacks.EarlyStopping("watched", patience=9, mode=mode)
+        stopper.model = Counting()
+        for number, value in enumerate([5.0, 3.0, 9.0, 4.0]):
+            stopper.on_epoch_end(number, {"watched": value})
+        assert (stopper.best, stopper.best_epoch) == (best, epoch)
+
+
 def test_one_object_serves_two_fits():
     stopper = tn.callbacks.EarlyStopping("loss", patience=1)
     x = np.ones((4, 1))
