@@ -13,7 +13,7 @@ import pytest
 
 import tinynet as tn
 
-# Saves after every tiny epoch, so that most kills strike while a file is being written.
+# Saves after every tiny epoch, so that most kills strike while a file is being written; ends where nobody kills it.
 TRAINING = """
 import sys
 import numpy as np
@@ -23,7 +23,7 @@ tn.set_random_seed(1)
 model = tn.Sequential([tn.layers.Dense(64, "relu", input_shape=[32]), tn.layers.Dense(64, "relu"), tn.layers.Dense(1)])
 model.compile("adam", "mse")
 x = np.random.default_rng(0).standard_normal((8, 32))
-model.fit(x, x[:, 0], epochs=10**9, verbose=0, callbacks=[tn.callbacks.ModelCheckpoint(sys.argv[1])])
+model.fit(x, x[:, 0], epochs=20_000, verbose=0, callbacks=[tn.callbacks.ModelCheckpoint(sys.argv[1])])
 """
 
 
