@@ -19,7 +19,7 @@ ROOMS = [
     ("formulas",),
     ("settings", "arrays", "registry", "random", "operations", "activations", "regularizers"),
     ("schedules", "initializers", "losses", "optimizers", "layers"),
-    ("network", "step", "training"),
+    ("network", "step", "training", "prediction"),
     ("costs", "recorder", "program"),
     ("backends",),
     (

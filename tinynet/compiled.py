@@ -75,7 +75,7 @@ class Compiled(Stack):
         self.optimizer, self.loss = chosen  # only now that all is known
         self.metrics, self.weighted_metrics = measured
         self.backend, self.auto, self.threads = ("numpy" if backend == "auto" else backend), backend == "auto", shared
-        self._training = None
+        self._training, self._idle = None, []
 
     def _chosen(self) -> tuple[Optimizer, Loss]:
         if self.optimizer is None or self.loss is None:
@@ -116,7 +116,7 @@ class Compiled(Stack):
             candidate.prepare(batch_size)
         except (ValueError, TypeError, NotImplementedError):  # a layer or formula of one's own that only NumPy can do
             return
-        self.backend, self._training = "numba", candidate
+        self.backend, self._training, self._idle = "numba", candidate, []
 
     def _data(self, x: Any, y: Any, sample_weight: Any, prefix: str = "") -> dict[str, Array]:
         """The checked data by the names that programs use."""

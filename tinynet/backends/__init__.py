@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from tinynet.network import Network
+from tinynet.prediction import Prediction
 from tinynet.training import Training
 
 NEEDED = {"numba": ("numba", "scipy", "threadpoolctl")}
@@ -38,3 +40,12 @@ def choose(backend: str = "auto") -> tuple[type[Training], str]:
     from tinynet.backends.numba_training import NumbaTraining
 
     return NumbaTraining, "numba"
+
+
+def prediction(network: Network, backend: str, threads: int | None = None) -> Prediction:
+    """What predicts with this network on the machine that "numpy" or "numba" names."""
+    if backend == "numpy":
+        return Prediction(network)
+    from tinynet.backends.numba_prediction import NumbaPrediction
+
+    return NumbaPrediction(network, threads)
