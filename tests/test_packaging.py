@@ -37,7 +37,7 @@ ROOMS = [
     ("compiled",),
     ("model", "model_file", "models", "proof"),
     ("__init__",),  # `import tinynet`, the public face: it gathers from every room, and only its users below import it
-    ("tabular", "demo"),
+    ("tabular", "demo", "bench"),
     ("cli", "__main__"),
 ]
 ROOM = {module: number for number, modules in enumerate(ROOMS) for module in modules}

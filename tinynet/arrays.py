@@ -20,19 +20,7 @@ def numbers(given: Any, what: str) -> Array:
     TypeError : for text or other objects
     ValueError : for ragged rows, and for NaN or infinity, with the first place
     """
-    if given is None:
-        raise TypeError(f"{what} is missing; numbers are expected")
-    if "numpy.ma" in sys.modules and np.ma.is_masked(given):
-        raise ValueError(f"{what} has masked values; fill gaps first")
-    try:
-        array = np.asarray(given)
-    except ValueError:
-        raise ValueError(f"{what} has rows of different lengths; a table with equal rows is expected") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # an object of somebody's own
-        raise TypeError(f"{what} is of type {type(given).__name__}, which gives no array: it raised "
-                        f"{type(error).__name__}") from error  # fmt: skip
+    array = given if type(given) is np.ndarray else as_array(given, what)
     if array.dtype == object:
         array = from_objects(array, what)
     if array.dtype.kind not in "biuf":
@@ -45,6 +33,23 @@ def numbers(given: Any, what: str) -> Array:
             f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first"
         )
     return array
+
+
+def as_array(given: Any, what: str) -> Array:
+    """An array of whatever was given."""
+    if given is None:
+        raise TypeError(f"{what} is missing; numbers are expected")
+    if "numpy.ma" in sys.modules and np.ma.is_masked(given):
+        raise ValueError(f"{what} has masked values; fill gaps first")
+    try:
+        return np.asarray(given)
+    except ValueError:
+        raise ValueError(f"{what} has rows of different lengths; a table with equal rows is expected") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # an object of somebody's own
+        raise TypeError(f"{what} is of type {type(given).__name__}, which gives no array: it raised "
+                        f"{type(error).__name__}") from error  # fmt: skip
 
 
 def surely_finite(array: Array) -> bool:

@@ -1,4 +1,4 @@
-"""The command: `python -m tinynet demo`, `python -m tinynet gradcheck`."""
+"""The command: `python -m tinynet demo`, and the others that `--help` lists."""
 
 from __future__ import annotations
 
@@ -22,13 +22,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
     commands.add_parser("warmup", help="compile what the numba backend needs, once, so that no fit waits for it")
+    bench = commands.add_parser("bench", help="measure training and prediction, against peers that are installed")
+    bench.add_argument("--quick", action="store_true", help="fewer networks and rounds, in less than two minutes")
+    bench.add_argument("--backends", default="numpy,numba", metavar="A,B", help="default: numpy,numba")
+    bench.add_argument(
+        "--peers", default="all", metavar="A,B", help='"all" that are installed (default), "none", or their names'
+    )
+    bench.add_argument("--out", type=Path, default=Path("out"), help="folder for bench.json and bench.png")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "bench":
+        return measure(chosen.backends, chosen.peers, chosen.quick, chosen.out)
     if chosen.command == "demo":
         from tinynet import demo as main_job
 
         main_job.run(chosen.out)
         return 0
     return warmup() if chosen.command == "warmup" else gradcheck()
+
+
+def measure(backends: str, peers: str, quick: bool, out: Path) -> int:
+    """Run the benchmark; wrong words are told in one sentence."""
+    from tinynet.backends import choose
+    from tinynet.bench import BACKENDS, PEERS, run
+
+    asked = [name.strip() for name in backends.split(",")]
+    others = {"all": list(PEERS), "none": []}.get(peers, [name.strip() for name in peers.split(",")])
+    for what, given, known in (("backend", asked, BACKENDS), ("peer", others, PEERS)):
+        for name in given:
+            if name not in known:
+                print(f"there is no {what} {name!r}; there are: {', '.join(known)}", file=sys.stderr)
+                return 2
+    try:
+        for name in asked:
+            choose(name)
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return 1
+    run(asked, others, quick, out)
+    return 0
 
 
 def warmup() -> int:

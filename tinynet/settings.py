@@ -6,6 +6,7 @@ A message shows what was given only where it is short and no data: a number or a
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -51,3 +52,8 @@ def real(
         said = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound))
         raise ValueError(f"{what} is {said or 'a number'}; given was {shown(value)}")
     return float(value)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

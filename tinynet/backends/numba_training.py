@@ -7,7 +7,6 @@ pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +22,7 @@ from tinynet.network import Network, Workspace
 from tinynet.optimizers import Optimizer
 from tinynet.program import Program, record, tensors_of
 from tinynet.recorder import Recorder, array_pointer
+from tinynet.settings import cores
 from tinynet.training import NonFiniteError, Training
 
 CHUNK_SECONDS = 0.05
@@ -30,11 +30,6 @@ SLOWEST = 1e9  # FLOPs a second, until the first stretch has been timed
 KEPT_MACHINES = 4
 # Of one step; with less, threads wait longer for each other's gradients than they save.
 FLOPS_A_THREAD, ROWS_A_THREAD = 1_200_000, 48
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work_of(program: Program, batch: int) -> int:
