@@ -20,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument(
         "--out", type=Path, default=Path("out"), help="folder for the figure and the model (default: out)"
     )
-    commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
+    proof = commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
+    proof.add_argument(
+        "--backend", choices=("numpy", "numba"), default="numpy", help="whose gradients (default: numpy)"
+    )
     commands.add_parser("warmup", help="compile what the numba backend needs, once, so that no fit waits for it")
     bench = commands.add_parser("bench", help="measure training and prediction, against peers that are installed")
     bench.add_argument("--quick", action="store_true", help="fewer networks and rounds, in less than two minutes")
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         main_job.run(chosen.out)
         return 0
-    return warmup() if chosen.command == "warmup" else gradcheck()
+    return warmup() if chosen.command == "warmup" else gradcheck(chosen.backend)
 
 
 def measure(backends: str, peers: str, quick: bool, out: Path) -> int:
@@ -78,18 +81,20 @@ def warmup() -> int:
     return 0
 
 
-def gradcheck() -> int:
+def gradcheck(backend: str) -> int:
     """Print the largest error of each layer, activation and loss."""
+    from tinynet.backends import choose
     from tinynet.proof import TOLERANCE, prove
 
     print(f"{'explicit backward against central differences, float64':<68} {'compared':>8} {'error':>9}")
     worst = 0.0
     try:
-        for what, reports in prove():
+        choose(backend)
+        for what, reports in prove(backend):
             compared, error = sum(r.compared for r in reports), max(r.error for r in reports)
             print(f"{what:<68} {compared:>8} {error:>9.1e}", flush=True)
             worst = max(worst, error)
-    except tinynet.GradientError as error:
+    except (tinynet.GradientError, ImportError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"all gradients agree; largest relative error {worst:.1e}, tolerance {TOLERANCE:.0e}")

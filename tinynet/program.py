@@ -125,13 +125,15 @@ class Program:
         return "\n".join(lines)
 
 
-def record(network: Network, objective: Objective, optimizer: Optimizer, batch: int, target_columns: int) -> Program:
-    """The program of one training step on `batch` rows.
+def record(
+    network: Network, objective: Objective, optimizer: Optimizer | None, batch: int, target_columns: int
+) -> Program:
+    """The program of one training step on `batch` rows; without an optimizer it ends with the gradients.
 
     The step is carried out, on a copy of the network and on rows of zeros, and written down while it runs.
     """
     network = network.copy()
-    optimizer = optimizer.copy(network)
+    optimizer = None if optimizer is None else optimizer.copy(network)
     w = Workspace(network, batch, True, target_columns)
     n_in = network.widths[0]
     data = {"X": np.zeros((batch, n_in)), "T": np.zeros((batch, target_columns)), "weights": np.ones((batch, 1))}

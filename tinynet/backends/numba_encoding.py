@@ -59,7 +59,8 @@ class Encoder:
         sample_rows.append(self.move(moves.scatter, [self.program.output, self.columns(self.program.output)]))
         step_rows = []
         updates = any(row.operation == "update" for _, row in steps)
-        if updates and shared.threads > 1:
+        sums = any(t.space == "gradients" for _, row in samples for t in row.tensors())
+        if sums and shared.threads > 1:
             low, high = shared.slices[thread]
             others = [array_pointer(g) + low * self.itemsize for g in shared.gradients[1:]]
             mine = array_pointer(shared.gradients[0]) + low * self.itemsize

@@ -96,12 +96,13 @@ class NumbaTraining(Training):
         return {**vars(self), "machines": {}}
 
     def program(self, kind: str) -> Program:
-        """The step, or the evaluation, as recorded on a few rows: it is the same for any number of them."""
+        """The step, the gradient or the evaluation, recorded on a few rows: it is the same for any number of them."""
         if kind not in self.programs:
-            if kind == "step":
-                found = record(self.network, self.objective, self.optimizer, 2, self.target_columns)
-            else:
+            if kind == "evaluation":
                 found = record_evaluation(self.network, self.objective, 2, self.target_columns)
+            else:
+                optimizer = self.optimizer if kind == "step" else None
+                found = record(self.network, self.objective, optimizer, 2, self.target_columns)
             self.programs[kind] = found
         return self.programs[kind]
 
@@ -177,18 +178,27 @@ class NumbaTraining(Training):
             done = reached
         return float(network.value[0]) / rows
 
+    def gradient(self, data: Mapping[str, Array]) -> float:
+        return self.all_rows("gradient", data, None)
+
     def mean_loss(self, data: Mapping[str, Array], batch_size: int, outputs: Array) -> float:
         """As `Training.mean_loss`; all rows are one batch, since nothing is learned between them."""
         network, rows = self.network, len(data["X"])
         if not rows:
             return super().mean_loss(data, batch_size, outputs)
-        machine = self.machine("evaluation", rows)
         said = np.require(outputs, network.dtype, ["C", "W"])
-        machine.begin(network, self.ready(data), np.arange(rows), said)
-        machine.run(1)
-        machine.finish(network)
+        loss = self.all_rows("evaluation", data, said)
         if said is not outputs:
             outputs[...] = said
+        return loss
+
+    def all_rows(self, kind: str, data: Mapping[str, Array], outputs: Array | None) -> float:
+        """The mean loss of a program that is run once, with all rows as one batch."""
+        network, rows = self.network, len(data["X"])
+        machine = self.machine(kind, rows)
+        machine.begin(network, self.ready(data), np.arange(rows), outputs)
+        machine.run(1)
+        machine.finish(network)
         return float(network.value[0]) / rows
 
 
