@@ -107,6 +107,8 @@ class Compiled(Stack):
         The rule knows sizes only and times nothing, so that the same fit always runs on the same machine.
         """
         state = self._compiled()
+        if self.backend != "numpy":
+            state.prepare(batch_size)
         if not self.auto or self.backend != "numpy" or missing("numba"):
             return
         if steps < AUTO_STEPS and 6 * rows * self.count_params() < AUTO_FLOPS:

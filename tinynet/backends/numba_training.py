@@ -127,6 +127,10 @@ class NumbaTraining(Training):
         return self.machines[key]
 
     def prepare(self, batch_size: int) -> None:
+        """Also records anew, so that what was set since in a layer or the optimizer (`rate`, `clipnorm`) is seen."""
+        kept = self.programs.pop("step", None)
+        if kept is not None and kept != self.program("step"):
+            self.programs, self.machines, self.work = {}, {}, {}
         self.machine("step", batch_size)
 
     def ready(self, data: Mapping[str, Array]) -> dict[str, Array]:
