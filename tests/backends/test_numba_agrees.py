@@ -64,6 +64,18 @@ def test_every_optimizer(optimizer, threads, dtype):
     agree(lambda: [Dense(7, "tanh"), Dense(2)], 5, OPTIMIZERS[optimizer], dtype=dtype, threads=threads)
 
 
+@pytest.mark.nightly
+@precisions
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_with_every_loss_and_optimizer(activation, loss, dtype):
+    for optimizer in OPTIMIZERS.values():
+        agree(
+            lambda: [Dense(6, activation), LayerNormalization(), Dropout(0.2), Dense(3, last_activation(loss))],
+            5, optimizer, loss, dtype,
+        )  # fmt: skip
+
+
 def codes_and_numbers(rng, rows):
     return np.column_stack([rng.integers(0, 4, rows), rng.standard_normal(rows), rng.integers(0, 3, rows)])
 
