@@ -8,11 +8,12 @@ import tinynet as tn
 OPTIMIZERS = {
     "sgd": lambda: tn.optimizers.SGD(0.05),
     "momentum": lambda: tn.optimizers.SGD(0.05, momentum=0.9),
-    "nesterov": lambda: tn.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "nesterov": lambda: tn.optimizers.SGD(0.05, 0.9, nesterov=True, weight_decay=0.1),
     "rmsprop": lambda: tn.optimizers.RMSprop(0.01),
     "rmsprop with momentum": lambda: tn.optimizers.RMSprop(0.01, momentum=0.5),
     "adam": lambda: tn.optimizers.Adam(0.01, clipnorm=0.5),
     "adamw": lambda: tn.optimizers.AdamW(0.01, global_clipnorm=0.5),
+    "amsgrad": lambda: tn.optimizers.Adam(0.01, amsgrad=True),
     "schedule": lambda: tn.optimizers.Adam(tn.schedules.CosineDecay(0.02, 40)),
 }
 

@@ -41,8 +41,9 @@ class Dense(Layer):
         *,
         input_shape: Any = None,
         name: str | None = None,
+        **keras: Any,
     ) -> None:
-        super().__init__(input_shape=input_shape, name=name)
+        super().__init__(input_shape=input_shape, name=name, **keras)
         self.units = whole("units", units, 1)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
@@ -95,6 +96,16 @@ class Dense(Layer):
 
     def pre_activation(self, m: Memory, x: Array) -> Array:
         return m.z
+
+    @property
+    def kernel(self) -> Array:
+        """W itself, once the model is built."""
+        return self.variables["W"]
+
+    @property
+    def bias(self) -> Array | None:
+        """b itself; None without bias."""
+        return self.variables.get("b")
 
     def config(self) -> dict[str, Any]:
         return {
