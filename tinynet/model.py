@@ -131,7 +131,7 @@ class Sequential(Compiled):
             self._take_machine(source.steps * (epochs - first), every_row, min(size, source.rows))
         self.history = History()
         run = Fit(
-            self, source, validation, [self.history, *every], verbose, whole("validation_freq", validation_freq, 1)
+            self, source, validation, [*every, self.history], verbose, whole("validation_freq", validation_freq, 1)
         )
         run.epochs(first, epochs)
         return self.history

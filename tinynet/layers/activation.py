@@ -56,5 +56,5 @@ class Activation(Layer):
         return {"activation": activations.saved(self.activation)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Activation:
+    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any] = {}) -> Activation:
         return cls(activations.get(config["activation"], custom))

@@ -190,7 +190,7 @@ class Layer:
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
+    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any] = {}) -> Layer:
         """The layer that `config` describes; `custom` knows formulas of one's own by name."""
         return cls(**config)
 

@@ -119,7 +119,7 @@ class Dense(Layer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Dense:
+    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any] = {}) -> Dense:
         own = {
             "activation": activations.get(config["activation"], custom),
             "kernel_regularizer": regularizers.get(config["kernel_regularizer"], custom),
