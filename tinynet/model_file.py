@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinynet import persistence
+from tinynet.backends import missing
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import LAYERS, Layer
@@ -36,6 +37,8 @@ def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) 
             "loss": LOSSES.saved(model.loss) | ({"name": model.loss.name} if type(model.loss) is Loss else {}),
             "metrics": [metric.saved() for metric in model.metrics],
             "weighted_metrics": [metric.saved() for metric in model.weighted_metrics],
+            "backend": "auto" if model.auto and model.backend == "numpy" else model.backend,
+            "threads": model.threads,
         }
     if training_state:
         slots = model._compiled().optimizer.slots
@@ -128,7 +131,11 @@ def layer_from(entry: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
 def _compile(model: Sequential, compiled: dict[str, Any], custom: Mapping[str, Any]) -> None:
     """Compile the model as the file says."""
     plain, weighted = ([_metric(saved, custom) for saved in compiled[kind]] for kind in ("metrics", "weighted_metrics"))
-    model.compile(OPTIMIZERS.get(compiled["optimizer"], custom), _loss(compiled["loss"], custom), plain, weighted)
+    backend = compiled.get("backend", "auto")
+    # A machine without numba predicts and trains all the same; `model.backend` says by what.
+    backend = "auto" if backend == "numba" and missing("numba") else backend
+    optimizer, loss = OPTIMIZERS.get(compiled["optimizer"], custom), _loss(compiled["loss"], custom)
+    model.compile(optimizer, loss, plain, weighted, backend, compiled.get("threads"))
 
 
 def _loss(saved: dict[str, Any], custom: Mapping[str, Any]) -> Loss:
