@@ -35,9 +35,9 @@ NOT_BATCHES = (np.ndarray, list, tuple, str, bytes, bytearray, memoryview, dict,
 
 def come_in_batches(x: Any, y: Any) -> bool:
     """Whether x yields batches (x, y) by itself, rather than being a table."""
-    return y is None and not isinstance(x, NOT_BATCHES) and not hasattr(x, "__array__") and (
-        hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
-    )  # fmt: skip
+    if y is not None or isinstance(x, NOT_BATCHES) or hasattr(x, "__array__") or hasattr(x, "shape"):
+        return False
+    return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
 class Batches:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
-from tinynet.settings import real, shown, whole
+from tinynet.settings import one_of, real, shown, whole
 
 Logs = dict[str, float]
 
@@ -174,7 +174,7 @@ class EarlyStopping(Monitor):
     ----------
     monitor, min_delta, mode, verbose : as for `Monitor`; defaults "val_loss", 0, "auto", 0
     patience : how many epochs without improvement are borne; default 0
-    baseline : only a number better than this ends the waiting; default none
+    baseline : an improvement begins the waiting anew only where it is better than this; default none
     restore_best_weights : whether the weights of the best epoch are put back; default False, as in Keras
     start_from_epoch : epochs before this one are not looked at; default 0
     """
@@ -205,14 +205,14 @@ class EarlyStopping(Monitor):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch < self.start_from_epoch:
             return
+        self.waited += 1
         if self.improves(logs):
             self.best_epoch = epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
             if self.baseline is None or self.lowest < self.sign * self.baseline - self.min_delta:
                 self.waited = 0
-                return
-        self.waited += 1
+            return
         if self.waited >= max(self.patience, 1):
             self.stopped_epoch = epoch
             self.say(epoch, f"stopped early, {self.monitor} was best in epoch {self.best_epoch + 1}")
@@ -332,7 +332,7 @@ class ModelCheckpoint(Monitor):
         training_state: bool = True,
     ) -> None:
         super().__init__(monitor, 0.0, mode, verbose)
-        if save_freq != "epoch":
+        if not one_of(save_freq, ("epoch",)):
             raise ValueError(f"save_freq is 'epoch', a save after each one; given was {shown(save_freq)}")
         if initial_value_threshold is not None:
             self.lowest = self.sign * real("initial_value_threshold", initial_value_threshold)

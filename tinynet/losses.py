@@ -17,7 +17,7 @@ from tinynet.formulas.activations import sigmoid, softmax
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import Registry, unknown
-from tinynet.settings import real, shown
+from tinynet.settings import flag, one_of, real, shown
 
 
 class Objective(NamedTuple):
@@ -103,7 +103,7 @@ def refuse_unsupported(loss: str, keras: Mapping[str, Any]) -> None:
     for name, value in keras.items():
         if name not in ("name", *DEFAULTS):
             raise TypeError(unknown(f"setting of {loss}", name, ["name", "from_logits", "delta", "q", *DEFAULTS]))
-        if name != "name" and value not in DEFAULTS[name]:
+        if name != "name" and not one_of(value, DEFAULTS[name]):
             raise ValueError(f"{name}={shown(value)} is not supported by tinynet; leave it out of {loss}(...)")
 
 
@@ -185,10 +185,10 @@ class Crossentropy(Loss):
 
     def __init__(self, from_logits: bool = False, **keras: Any) -> None:
         refuse_unsupported(type(self).__name__, keras)
-        self.from_logits = bool(from_logits)
+        self.from_logits = flag("from_logits", from_logits)
         plain = type(self).of_probabilities
         assert self.fusion is not None
-        super().__init__(self.fusion[1] if from_logits else plain, plain.__name__)
+        super().__init__(self.fusion[1] if self.from_logits else plain, plain.__name__)
 
     def objective(self, last: Formula | None) -> Objective:
         return Objective(self.formula, fused=False) if self.from_logits else super().objective(last)

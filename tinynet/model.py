@@ -12,7 +12,7 @@ from tinynet.callbacks import Callback, History, checked
 from tinynet.compiled import Compiled
 from tinynet.fitting import Fit, Source, Streamed, Tabled, tested
 from tinynet.layers import Input, Layer
-from tinynet.settings import real, shown, whole
+from tinynet.settings import flag, real, shown, whole
 
 if TYPE_CHECKING:
     from tinynet.program import Program
@@ -98,7 +98,8 @@ class Sequential(Compiled):
         later = size if validation_batch_size is None else whole("validation_batch_size", validation_batch_size, 1)
         if not isinstance(verbose, (int, str)) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose is 0, 1, 2 or 'auto'; given was {shown(verbose)}")
-        share = real("validation_split", validation_split)
+        share, mixed = real("validation_split", validation_split), flag("shuffle", shuffle)
+        steps = None if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch, 1)
         validation: Source | None = None
         if come_in_batches(x, y):
             if share or sample_weight is not None or class_weight is not None:
@@ -106,7 +107,6 @@ class Sequential(Compiled):
                     "batches bring their sample weights themselves, and cannot be split: leave out validation_split, "
                     "sample_weight and class_weight"
                 )
-            steps = None if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch, 1)
             source: Source = Streamed(self, Batches(x, steps))
         else:
             data = self._data(x, y, sample_weight)
@@ -115,8 +115,8 @@ class Sequential(Compiled):
                 validation = Tabled(self, kept, later, False)
             if class_weight is not None:  # of the rows trained on, not of those put aside
                 data["weights"] = data["weights"] * door.class_weights(class_weight, data["T"], self.dtype)
-            source = Tabled(self, data, size, shuffle)
-            if steps_per_epoch not in (None, source.steps):
+            source = Tabled(self, data, size, mixed)
+            if steps not in (None, source.steps):
                 raise ValueError(
                     f"steps_per_epoch is for batches that are given; this table has {source.steps} batches an epoch"
                 )
@@ -234,6 +234,9 @@ class Sequential(Compiled):
         """A model with new weights from what `get_config` says; `custom_objects` as for `load_model`."""
         from tinynet.model_file import layer_from
 
+        needed = {"name", "dtype", "n_in", "layers"}
+        if not isinstance(config, Mapping) or not needed <= config.keys():
+            raise ValueError(f"config is the dictionary that get_config gives, with {', '.join(sorted(needed))}")
         layers = [layer_from(entry, dict(custom_objects or {})) for entry in config["layers"]]
         made = cls(layers, config["name"], config["dtype"])
         if config["n_in"] is not None:

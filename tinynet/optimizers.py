@@ -17,7 +17,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.operations import Operations, hyper_names
 from tinynet.registry import Registry, unknown
 from tinynet.schedules import SCHEDULES, LearningRateSchedule
-from tinynet.settings import real
+from tinynet.settings import flag, one_of, real, shown
 
 if TYPE_CHECKING:
     from tinynet.network import Network
@@ -58,6 +58,8 @@ class Optimizer:
         **keras: Any,
     ) -> None:
         refuse_unsupported(type(self).__name__, keras)
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"an optimizer's name is a word, not {type(name).__name__}")
         self.name = type(self).__name__.lower() if name is None else name
         limits = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": global_clipnorm}
         given = {name: limit for name, limit in limits.items() if limit is not None}
@@ -202,8 +204,8 @@ def refuse_unsupported(optimizer: str, settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         if name not in UNSUPPORTED:
             raise TypeError(unknown(f"setting of {optimizer}", name, list(SETTINGS)))
-        if not any(value is default or value == default for default in UNSUPPORTED[name]):
-            raise ValueError(f"{name} is not supported by tinynet; leave it out of {optimizer}(...)")
+        if not one_of(value, UNSUPPORTED[name]):
+            raise ValueError(f"{name}={shown(value)} is not supported by tinynet; leave it out of {optimizer}(...)")
 
 
 class SGD(Optimizer):
@@ -213,12 +215,12 @@ class SGD(Optimizer):
         self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False,
         weight_decay: float | None = None, **others: Any,
     ) -> None:  # fmt: skip
-        momentum = real("momentum", momentum, least=0.0, most=1.0)
+        momentum, nesterov = real("momentum", momentum, least=0.0, most=1.0), flag("nesterov", nesterov)
         if not momentum:
             rule = Formula(updates.sgd)
         else:
             rule = Formula(updates.sgd_nesterov if nesterov else updates.sgd_momentum, momentum=momentum)
-        self.nesterov = bool(nesterov)
+        self.nesterov = nesterov
         super().__init__(rule, learning_rate, weight_decay, **others)
 
     def config(self) -> dict[str, Any]:
@@ -251,8 +253,8 @@ class Adam(Optimizer):
         real("beta_1", beta_1, least=0.0, below=1.0)
         real("beta_2", beta_2, least=0.0, below=1.0)
         real("epsilon", epsilon, least=0.0)
-        self.amsgrad = bool(amsgrad)
-        rule = updates.adam_amsgrad if amsgrad else updates.adam
+        self.amsgrad = flag("amsgrad", amsgrad)
+        rule = updates.adam_amsgrad if self.amsgrad else updates.adam
         scalars = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
         super().__init__(Formula(rule, **scalars), learning_rate, weight_decay, **others)
 

@@ -29,6 +29,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     classes = given.reshape(given.shape[:-1] if given.ndim > 1 and given.shape[-1] == 1 else given.shape)
     if classes.size == 0:
         raise ValueError(f"x is empty, its shape is {given.shape}; at least one class number is expected")
+    if classes.max() >= 2**31:
+        raise ValueError("x holds class numbers; one of them is too large to be one, 2^31 or more")
     count = int(classes.max()) + 1 if num_classes is None else whole("num_classes", num_classes, 1)
     wrong = (classes != np.floor(classes)) | (classes < 0) | (classes >= count)
     if wrong.any():
