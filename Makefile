@@ -30,7 +30,7 @@ nightly: .venv/has-dev
 
 # Keras itself, live, against the numbers that the tests keep of it.
 test-oracles: .venv/has-oracles
-	@for script in curves defaults fit; do KERAS_BACKEND=jax $(VENV_PYTHON) tests/oracles/keras_$$script.py || exit 1; done
+	@for script in curves defaults fit scripts; do KERAS_BACKEND=jax $(VENV_PYTHON) tests/oracles/keras_$$script.py || exit 1; done
 
 lint: .venv/has-dev
 	@$(VENV_PYTHON) -m ruff check

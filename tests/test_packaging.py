@@ -35,7 +35,7 @@ ROOMS = [
     ),
     ("persistence",),
     ("compiled",),
-    ("model", "model_file", "models", "proof"),
+    ("model", "model_file", "models", "utils", "proof"),
     ("__init__",),  # `import tinynet`, the public face: it gathers from every room, and only its users below import it
     ("tabular", "demo", "bench"),
     ("cli", "__main__"),

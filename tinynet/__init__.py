@@ -54,6 +54,10 @@ def __getattr__(name: str) -> Any:
         from tinynet.persistence import ModelFileError
 
         return ModelFileError
-    if name == "models":
-        return import_module("tinynet.models")
-    raise AttributeError(f"module 'tinynet' has no attribute {name!r}")
+    if name in ("models", "utils"):
+        return import_module(f"tinynet.{name}")
+    if name.startswith("_"):  # Python itself asks for these
+        raise AttributeError(f"module 'tinynet' has no attribute {name!r}")
+    from tinynet.registry import unknown
+
+    raise AttributeError(unknown("thing in tinynet", name, [*__all__, "models", "utils"]))

@@ -11,12 +11,14 @@ from tinynet import data as door
 from tinynet import losses
 from tinynet.arrays import in_precision, numbers
 from tinynet.backends import choose, missing
+from tinynet.fitting import free_name
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Input, Layer
 from tinynet.losses import Loss
 from tinynet.metrics import Metric, metric_list
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
+from tinynet.registry import unknown
 from tinynet.settings import shown, whole
 from tinynet.stack import Stack
 from tinynet.training import NonFiniteError, Training
@@ -24,6 +26,7 @@ from tinynet.training import NonFiniteError, Training
 if TYPE_CHECKING:
     from tinynet.explain_step import Explanation
 
+OF_KERAS = ("run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss")
 AUTO_STEPS, AUTO_FLOPS = 10_000, 2e10  # from where a second or so of NumPy is worth compiled code
 
 
@@ -47,6 +50,7 @@ class Compiled(Stack):
         weighted_metrics: Sequence[str | Callable[..., Any]] | None = None,
         backend: str = "auto",
         threads: int | None = None,
+        **keras: Any,
     ) -> None:
         """Choose the optimizer, the loss, the metrics and the machine.
 
@@ -59,6 +63,8 @@ class Compiled(Stack):
         backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); or "auto", which takes
             numba where it is installed and a fit is long enough to pay for it; `model.backend` says which it took
         threads : how many threads share a step on numba; default by a fixed rule of the step's size
+        keras : run_eagerly, jit_compile, steps_per_execution and auto_scale_loss choose how Keras runs a step, and are
+            not needed here; loss_weights may be None
 
         Raises
         ------
@@ -69,6 +75,12 @@ class Compiled(Stack):
             raise ValueError(f"backend is 'auto', 'numpy' or 'numba'; given was {shown(backend)}")
         if backend == "numba":
             choose(backend)
+        for setting, value in keras.items():
+            if setting not in (*OF_KERAS, "loss_weights"):
+                own = ["optimizer", "loss", "metrics", "weighted_metrics", "backend", "threads", *OF_KERAS]
+                raise TypeError(unknown("setting of compile", setting, own))
+            if setting == "loss_weights" and value is not None:
+                raise ValueError("loss_weights is for models of several outputs; this one has a single loss")
         shared = None if threads is None else whole("threads", threads, 1)
         chosen = OPTIMIZERS.get(optimizer), None if loss is None else losses.get(loss)
         measured = metric_list("metrics", metrics), metric_list("weighted_metrics", weighted_metrics)
@@ -81,6 +93,15 @@ class Compiled(Stack):
         if self.optimizer is None or self.loss is None:
             raise RuntimeError("the model has no loss yet; call compile(optimizer=..., loss=...) first")
         return self.optimizer, self.loss
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in order: the loss, then the metrics."""
+        names: dict[str, float] = {}
+        for kept, other in ((self.metrics, ""), (self.weighted_metrics, "weighted_")):
+            for metric in kept:
+                names[free_name(metric.name, other + metric.name, names)] = 0.0
+        return ["loss", *names]
 
     def _compiled(self, x: Any = None) -> Training:
         """The network in training."""

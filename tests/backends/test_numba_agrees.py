@@ -30,6 +30,7 @@ OPTIMIZERS = {
     "rmsprop with momentum": lambda: tn.optimizers.RMSprop(momentum=0.9),
     "adam": lambda: tn.optimizers.Adam(0.01),
     "adamw": lambda: tn.optimizers.AdamW(0.01),
+    "amsgrad": lambda: tn.optimizers.Adam(0.02, beta_2=0.7, amsgrad=True, weight_decay=0.1),
     "clipvalue": lambda: tn.optimizers.Adam(0.01, clipvalue=0.01),
     "clipnorm": lambda: tn.optimizers.SGD(0.05, clipnorm=0.1),
     "global_clipnorm": lambda: tn.optimizers.SGD(0.05, global_clipnorm=0.1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 
 from tinynet.network import Network
@@ -9,11 +10,14 @@ from tinynet.prediction import Prediction
 from tinynet.training import Training
 
 NEEDED = {"numba": ("numba", "scipy", "threadpoolctl")}
+SOURCE = "the source files of tinynet"  # formulas are printed from them; a frozen application may leave them out
 
 
 def missing(backend: str) -> list[str]:
-    """Which packages the backend lacks here; finds them without importing them."""
-    return [package for package in NEEDED.get(backend, ()) if find_spec(package) is None]
+    """Which packages the backend lacks here, and whether its sources; finds them without importing them."""
+    lacks = [package for package in NEEDED.get(backend, ()) if find_spec(package) is None]
+    has_source = os.path.isfile(os.path.join(os.path.dirname(__file__), "numba_kernels.py"))
+    return lacks if has_source or backend not in NEEDED else [*lacks, SOURCE]
 
 
 def choose(backend: str = "auto") -> tuple[type[Training], str]:
@@ -33,6 +37,11 @@ def choose(backend: str = "auto") -> tuple[type[Training], str]:
     lacks = missing("numba")
     if backend == "numpy" or (backend == "auto" and lacks):
         return Training, "numpy"
+    if SOURCE in lacks:
+        raise ImportError(
+            f"backend 'numba' compiles formulas from {SOURCE}, which are not here as files: ship the .py files with "
+            "the application, or take backend='numpy'"
+        )
     if lacks:
         raise ImportError(
             f"backend 'numba' needs {', '.join(lacks)}, which is not installed: pip install 'tinynet[fast]'"

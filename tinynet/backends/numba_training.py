@@ -1,8 +1,8 @@
 """Training by replay: the program of one step, recorded once, then carried out batch after batch in compiled code.
 
-It has the face of `Training`. The network's parameters, its gradients and the optimizer's slots and hyper are worked on
-where they are; the step, the loss and the sign of life are copied in where an epoch begins and back where compiled code
-pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
+It has the face of `Training`. The network's parameters, its gradients, and the optimizer's slots and scalars are worked
+on where they are; the step, the loss and the sign of life are copied in where an epoch begins and back where compiled
+code pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class NumbaTraining(Training):
         assert optimizer.slots is not None
         arrays = {
             "parameters": network.parameters, "gradients": network.gradients,
-            "slots": optimizer.slots, "hyper": optimizer.hyper,
+            "slots": optimizer.slots, "hyper": optimizer.hyper, "decay_hyper": optimizer.decay_hyper,
         }  # fmt: skip
         program = self.program(kind)
         if (kind, batch) not in self.work:
