@@ -135,10 +135,15 @@ def test_import_loads_numpy_and_nothing_else() -> None:
 
 
 def test_import_is_quick() -> None:
-    code = "import time, numpy; start = time.perf_counter(); import tinynet; print(time.perf_counter() - start)"
+    """At most 15 ms; on a slow or busy machine, at most a fifth of what NumPy took."""
+    code = (
+        "import time; start = time.process_time(); import numpy; middle = time.process_time(); import tinynet; "
+        "print(middle - start, time.process_time() - middle)"
+    )
     # The quickest of several: other work on the machine can only add time. The first run may write the bytecode.
-    quickest = min(float(python(code)) for _ in range(9))
-    assert quickest <= IMPORT_LIMIT_SECONDS, f"import tinynet adds {1000 * quickest:.1f} ms to import numpy"
+    both = [[float(seconds) for seconds in python(code).split()] for _ in range(9)]
+    numpys, ours = (min(times) for times in zip(*both, strict=True))
+    assert ours <= max(IMPORT_LIMIT_SECONDS, numpys / 5), f"import tinynet adds {1000 * ours:.1f} ms to import numpy"
 
 
 @pytest.fixture(scope="module")
