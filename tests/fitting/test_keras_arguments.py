@@ -180,7 +180,7 @@ def test_early_stopping_waits_for_the_baseline():
         made = model()
         made.optimizer.learning_rate = 0.0
         stop = C.EarlyStopping("loss", patience=2, baseline=baseline)
-        assert len(made.fit(X, Y, epochs=6, callbacks=[stop], verbose=0).epoch) == epochs
+        assert len(made.fit(X, Y, epochs=6, shuffle=False, callbacks=[stop], verbose=0).epoch) == epochs
 
 
 def test_a_checkpoint_better_than_the_threshold_alone_is_saved(tmp_path):
