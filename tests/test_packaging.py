@@ -35,7 +35,7 @@ ROOMS = [
     ),
     ("persistence",),
     ("compiled",),
-    ("model", "model_file", "models", "proof"),
+    ("model", "model_file", "models", "proof", "gpu_check"),
     ("__init__",),  # `import tinynet`, the public face: it gathers from every room, and only its users below import it
     ("tabular", "demo"),
     ("cli", "__main__"),

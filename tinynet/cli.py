@@ -1,4 +1,4 @@
-"""The command: `python -m tinynet demo`, `python -m tinynet gradcheck`."""
+"""The command: `python -m tinynet demo`, `python -m tinynet gradcheck`, `python -m tinynet gpu-check`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
     commands.add_parser("warmup", help="compile what the numba backend needs, once, so that no fit waits for it")
+    gpu = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
+    gpu.add_argument("--out", type=Path, help="file for what was found, as JSON")
     chosen = parser.parse_args(arguments)
     if chosen.command == "demo":
         from tinynet import demo as main_job
 
         main_job.run(chosen.out)
         return 0
+    if chosen.command == "gpu-check":
+        from tinynet.gpu_check import check
+
+        return check(chosen.out)
     return warmup() if chosen.command == "warmup" else gradcheck()
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from tinynet import data as door
 from tinynet import losses
 from tinynet.arrays import in_precision, numbers
-from tinynet.backends import choose, missing
+from tinynet.backends import BACKENDS, NAMES, choose, missing
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Input, Layer
 from tinynet.losses import Loss
 from tinynet.metrics import Metric, metric_list
-from tinynet.network import Workspace
+from tinynet.network import Network, Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
 from tinynet.settings import shown, whole
 from tinynet.stack import Stack
@@ -56,18 +56,21 @@ class Compiled(Stack):
         loss : a name, an object of `tn.losses`, or a formula of one's own with its derivative
         metrics : names or functions of (y_true, y_pred); each row counts once, whatever its sample weight
         weighted_metrics : the same, with rows counted by their sample weights
-        backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); or "auto", which takes
-            numba where it is installed and a fit is long enough to pay for it; `model.backend` says which it took
+        backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); "cupy", an NVIDIA GPU
+            (pip install 'tinynet[gpu12]' or 'tinynet[gpu13]', by the driver's CUDA), which also predicts; or "auto",
+            which takes numba where it is installed and a fit is long enough to pay for it; `model.backend` says which
+            it took
         threads : how many threads share a step on numba; default by a fixed rule of the step's size
 
         Raises
         ------
         ValueError, TypeError : for what is not known, in one sentence; nothing is changed then
-        ImportError : for "numba" where it is not installed
+        ImportError : for "numba" or "cupy" where it is not installed
+        RuntimeError : for "cupy" where there is no GPU to use, with what is missing
         """
-        if not isinstance(backend, str) or backend not in ("auto", "numpy", "numba"):
-            raise ValueError(f"backend is 'auto', 'numpy' or 'numba'; given was {shown(backend)}")
-        if backend == "numba":
+        if not isinstance(backend, str) or backend not in NAMES:
+            raise ValueError(f"backend is {BACKENDS}; given was {shown(backend)}")
+        if backend in ("numba", "cupy"):
             choose(backend)
         shared = None if threads is None else whole("threads", threads, 1)
         chosen = OPTIMIZERS.get(optimizer), None if loss is None else losses.get(loss)
@@ -97,9 +100,16 @@ class Compiled(Stack):
         """The same state of training on another machine."""
         if backend == "numpy":
             return state
-        trainer = choose(backend)[0]
-        made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, self.threads)  # type: ignore[call-arg]
+        trainer: Any = choose(backend)[0]
+        options = {"threads": self.threads} if backend == "numba" else {}
+        made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, **options)
         return made
+
+    def _through(self, network: Network, x: Array, out: Array, size: int) -> None:
+        if self.optimizer is None or self.loss is None or self.backend != "cupy":
+            super()._through(network, x, out, size)
+        else:
+            self._compiled().predicted(x, out)  # type: ignore[attr-defined]
 
     def _take_machine(self, steps: int, rows: int, batch_size: int) -> None:
         """With "auto", go over to numba before a fit of many steps or FLOPs, if all of it can be recorded and replayed.

@@ -127,21 +127,26 @@ class Stack:
         """
         size = PREDICTION_ROWS if batch_size is None else whole("batch_size", batch_size, 1)
         array = self._checked_inputs(x)
-        network, ops = self._built(array), Operations()
+        network = self._built(array)
         shape = (len(array), network.widths[-1])
         if out is None:
             out = np.empty(shape, self.dtype)
         elif not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != self.dtype:
             given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
             raise ValueError(f"out is an array of {self.dtype} {shape}; given was {given}")
+        self._through(network, array, out, size)
+        return out
+
+    def _through(self, network: Network, x: Array, out: Array, size: int) -> None:
+        """out = y of x, `size` rows at a time."""
+        ops = Operations()
         with np.errstate(all="ignore"):
-            for start in range(0, len(array), size):
-                part = array[start : start + size]
+            for start in range(0, len(x), size):
+                part = x[start : start + size]
                 w = self._borrow(network, len(part))
                 out[start : start + size] = network.forward(ops, w, part, training=False)
                 if w.n <= PREDICTION_ROWS:  # larger ones are not worth their memory
                     self._idle.setdefault(w.n, []).append(w)
-        return out
 
     def predict_on_batch(self, x: Any) -> Array:
         """As predict, all rows at once."""

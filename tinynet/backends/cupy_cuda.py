@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ OPERATIONS = {False: 0, True: 1}  # CUBLAS_OP_N, CUBLAS_OP_T
 DEFAULT_ALGORITHM, DEFAULT_MATH = -1, 0  # CUBLAS_GEMM_DEFAULT; CUBLAS_DEFAULT_MATH, in which TF32 is off
 WORKSPACE = 32 << 20  # bytes; what cuBLAS recommends for Hopper, and more than older ones want
 EXTRA = "pip install 'tinynet[gpu12]' for a driver of CUDA 12, 'tinynet[gpu13]' for CUDA 13"
+NOT_INSTALLED = f"CuPy is not installed: {EXTRA}"
 
 
 class Blas:
@@ -70,6 +72,10 @@ class CudaDriver:
         self.functions: dict[str, Any] = {}
         self.modules: list[Any] = []
         self.blas = Blas(ctypes.CDLL(blas_path), self.stream.ptr, self.allocate(WORKSPACE))
+
+    def __str__(self) -> str:
+        name = self.runtime.getDeviceProperties(self.device.id)["name"].decode()
+        return f"{name}, CUDA {self.runtime.runtimeGetVersion()}, CuPy {self.cupy.__version__}"
 
     def allocate(self, nbytes: int) -> int:
         with self.device, self.stream:
@@ -139,6 +145,34 @@ def passed(kind: str, argument: Any) -> np.generic:
     return np.uint32(argument) if kind == "unsigned" else np.float64(argument)
 
 
+def nvrtc_missing() -> str | None:
+    """What keeps this machine from compiling kernels, which needs no GPU; None where nothing does."""
+    if find_spec("cupy") is None:
+        return NOT_INSTALLED
+    try:
+        from cupy_backends.cuda.libs import nvrtc
+
+        nvrtc.getVersion()
+    except Exception:  # a wheel for another machine, or no library behind it
+        return f"NVRTC, NVIDIA's compiler, is not found: {EXTRA}"
+    return None
+
+
+def compiled_by_nvrtc(kernels: Iterable[Kernel], dtype: str, architecture: int) -> bytes:
+    """The machine code of the kernels for sm_`architecture`. Raises AssertionError with the compiler's log."""
+    from cupy_backends.cuda.libs import nvrtc
+
+    program = nvrtc.createProgram(module(kernels, dtype), "kernels.cu", (), ())
+    try:
+        nvrtc.compileProgram(program, (f"--gpu-architecture=sm_{architecture}", "-std=c++17"))
+        code: bytes = nvrtc.getCUBIN(program)
+    except Exception as error:  # NVRTCError, which is found only where NVRTC is
+        raise AssertionError(f"NVRTC refuses the kernels: {error}\n{nvrtc.getProgramLog(program)[:4000]}") from None
+    finally:
+        nvrtc.destroyProgram(program)
+    return code
+
+
 def blas_path() -> str:
     """Where cuBLAS lies, among NVIDIA's wheels or in the system."""
     from cuda.pathfinder import load_nvidia_dynamic_lib
@@ -148,10 +182,12 @@ def blas_path() -> str:
 
 def lacking() -> str | None:
     """What keeps this machine from training on a GPU, in one clause; None where nothing does."""
+    if find_spec("cupy") is None:
+        return NOT_INSTALLED
     try:
         import cupy
-    except ImportError:
-        return f"CuPy is not installed: {EXTRA}"
+    except Exception as error:  # as it comes where its wheel is for another machine
+        return f"CuPy cannot be imported ({str(error).splitlines()[0]})"
     try:
         devices = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy's own kinds, which differ between its versions
@@ -168,12 +204,17 @@ def lacking() -> str | None:
     return None
 
 
-@functools.cache
-def cuda_driver() -> CudaDriver:
-    """The driver of this process. Raises RuntimeError with what is missing."""
+def require() -> None:
+    """Raises ImportError where CuPy is not installed, RuntimeError where no GPU can be used, with what is missing."""
     why = lacking()
     if why:
-        raise RuntimeError(f'backend "cupy" cannot be used: {why}')
+        raise (ImportError if why == NOT_INSTALLED else RuntimeError)(f"backend 'cupy' cannot be used: {why}")
+
+
+@functools.cache
+def cuda_driver() -> CudaDriver:
+    """The driver of this process."""
+    require()
     import cupy
 
     return CudaDriver(cupy, blas_path())
