@@ -39,7 +39,7 @@ static inline unsigned turn(unsigned t) { return backwards ? blockDim.x - 1 - t 
 #define MEET
 #define MINUS_INFINITY (-INFINITY)
 """
-FLAGS = ["-std=c++17", "-O1", "-fno-strict-aliasing", "-ffp-contract=off", "-w", "-shared", "-fPIC"]
+FLAGS = ["-std=c++17", "-O0", "-fno-strict-aliasing", "-ffp-contract=off", "-w", "-shared", "-fPIC"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1"]
 LIMITS = {"threads": 1024, "grid": 2**31 - 1}
 KINDS = {"unsigned": ctypes.c_uint, "double": ctypes.c_double}
@@ -177,6 +177,7 @@ class EmulatedDriver:
         if not looping and grid * block < items:
             raise FaultError(f"{kernel.name}: {grid} blocks of {block} threads do not cover {items} elements")
         values: list[Any] = []
+        places: list[tuple[Place, str]] = []
         for (kind, name), argument in zip(kernel.parameters, arguments, strict=True):
             if kind.endswith("*"):
                 if not isinstance(argument, Place):
@@ -185,6 +186,7 @@ class EmulatedDriver:
                 aligned = 4 if kind.startswith(("float", "const float")) else 8
                 if argument.address % aligned:
                     raise FaultError(f"{kernel.name}: {name} is not aligned")
+                places.append((argument, f"{kernel.name}: {name}"))
                 values.append(ctypes.c_void_p(argument.address))
             else:
                 if isinstance(argument, Place) or (kind == "unsigned" and not isinstance(argument, int)):
@@ -193,6 +195,8 @@ class EmulatedDriver:
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
 
         def run() -> None:
+            for place, what in places:
+                self.inside(place, what)
             _ = values  # alive as long as their addresses are about
             self.functions[kernel.name](pointers, ctypes.c_uint(grid), ctypes.c_uint(block))
 
@@ -222,6 +226,8 @@ class EmulatedDriver:
         right = views["b"].T if trans_b else views["b"]
 
         def run() -> None:
+            for name, place in (("a", a), ("b", b), ("c", c)):
+                self.inside(place, f"gemm: {name}")
             with np.errstate(all="ignore"):
                 found = left @ right
                 views["c"][...] = views["c"] + found if accumulate else found
