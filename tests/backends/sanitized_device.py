@@ -13,9 +13,8 @@ from tinynet.backends.cupy_draft import Place
 from tinynet.backends.cupy_memory import Buffer, Work
 
 NAMES = [
-    "every layer", "own things", "33 rows by 32", "1 rows by 1", "loss sparse_categorical_crossentropy",
-    "sparse_categorical_crossentropy not fused", "loss huber", "optimizer a schedule", "optimizer clipnorm",
-    "optimizer rmsprop with momentum", "dropout twice", "tall",
+    "every layer", "tall", "own things", "33 rows by 32", "1 rows by 1", "optimizer a schedule",
+    "sparse_categorical_crossentropy not fused", "dropout twice",
 ]  # fmt: skip
 
 
@@ -46,7 +45,7 @@ def main(fault):
 
         cupy_encoding.kernels.apply = too_far
     for dtype in ("float32", "float64"):
-        names = ["every layer"] if fault else NAMES if dtype == "float32" else NAMES[:3]
+        names = ["every layer"] if fault else NAMES if dtype == "float32" else NAMES[:2]
         known = {name: cases(dtype)[name] for name in names}
         driver = driver_for(known.values(), sanitize=True)
         for case in known.values():

@@ -1,17 +1,19 @@
 """Every formula, as the kernel that the GPU runs, on the emulated device against NumPy in float64."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from every_formula_kernels import (
+    COLUMNS,
+    EVERY,
+    ROWS,
+    arguments,
+    formula_kernels,
+    launch_of,
+    name_of,
+    other_scalars,
+)
 from paired_devices import COMPILER
 
-sys.path.append(str(Path(__file__).parent.parent / "formulas"))
-
-from every_formula import EVERY, arguments, levels, name_of, other_scalars
-
-from tinynet.backends import cupy_kernels
 from tinynet.backends.cupy_draft import constants_of
 from tinynet.backends.cupy_emulator import EmulatedDriver
 from tinynet.backends.cupy_memory import Buffer
@@ -21,22 +23,12 @@ from tinynet.formulas.unroll import unroll
 from tinynet.recorder import Tensor
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler (g++) to run the GPU's kernels on the CPU")
-ROWS, COLUMNS = 9, 37
-WIDE = {"element": (None, COLUMNS), "row": (None, 1), "column": (COLUMNS,)}
-
-
-def launch_of(f, scalars, dtype):
-    """The kernel with its tensors: arguments, then results."""
-    given = [Tensor(n, "work", WIDE[levels(f).get(n, "element")], dtype) for n in read(f).arrays]
-    wanted = unroll(f, levels(f)).result_levels if read(f).is_row else ("element",) * len(read(f).results)
-    outs = [Tensor(f"out{i}", "work", WIDE[level], dtype) for i, level in enumerate(wanted)]
-    return cupy_kernels.apply(Formula(f, **scalars), given, outs, ROWS, dtype), given, outs
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
 def device(request):
     driver = EmulatedDriver()
-    driver.compile({launch_of(f, {}, request.param)[0].kernel for f in EVERY}, request.param)
+    driver.compile(formula_kernels(request.param), request.param)
     return driver, request.param
 
 
