@@ -123,7 +123,7 @@ class CudaDriver:
 
     def begin_capture(self) -> None:
         with self.device:
-            self.stream.begin_capture(self.runtime.streamCaptureModeThreadLocal)
+            self.stream.begin_capture(self.runtime.streamCaptureModeRelaxed)
 
     def end_capture(self) -> Any:
         with self.device:

@@ -22,13 +22,12 @@ STREAMED_BYTES = 64 << 20  # of the data on the device at a time, where they do 
 
 
 class Buffer:
-    """So many bytes on the device, at zero; freed when nobody holds it any more."""
+    """So many bytes on the device, with anything in them; freed when nobody holds it any more."""
 
     def __init__(self, driver: Driver, nbytes: int) -> None:
         self.driver, self.nbytes = driver, max(8, nbytes)
         self.address = driver.allocate(self.nbytes)
         weakref.finalize(self, driver.free, self.address).atexit = False
-        driver.upload(self.address, np.zeros(self.nbytes, np.uint8))
 
     @property
     def place(self) -> Place:
@@ -70,6 +69,7 @@ class State:
         self.value, self.square_norm = Buffer(driver, 8), Buffer(driver, 8)
         self.frame = Buffer(driver, 8 * F.LENGTH)
         self.kept: dict[str, Buffer] = {}
+        self.gradients.put(network.flat())  # nobody writes between parameters, and the guard sums all of it
 
     def sized(self, name: str, nbytes: int) -> Buffer:
         """A buffer by name, made anew where it is too small."""

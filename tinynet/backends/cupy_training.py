@@ -31,6 +31,7 @@ FIRST_STRETCH = 64  # batches, until one has been timed
 TRANSFER_SHARE = 10  # a pause that copies the network is at most one part in so many
 EVALUATED_ROWS = 8192  # at a time, where nothing is learned between them
 KEPT_MACHINES, KEPT_TABLES = 8, 2  # tables: of training and of validation
+one_at_a_time = RLock()  # a process has one stream; a graph is captured from all that is asked of it
 
 
 class CupyTraining(Training):
@@ -53,14 +54,13 @@ class CupyTraining(Training):
 
     def forget(self) -> None:
         """Nothing is on the device."""
-        self.lock = RLock()
         self.on_device: State | None = None
         self.machines: dict[tuple[str, int], Machine] = {}
         self.tables: dict[int, tuple[Mapping[str, Array], int, Table]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to this process: it is made anew where it is needed."""
-        left_out = {"lock", "on_device", "machines", "tables", "given_driver"}
+        left_out = {"on_device", "machines", "tables", "given_driver"}
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ class CupyTraining(Training):
     def table(self, data: Mapping[str, Array], batch: int) -> Table:
         """The data on the device; a mapping that was there is not copied again."""
         known = self.tables.pop(id(data), None)
-        if known is None or known[1] != batch:
+        if known is None or (known[1] != batch and not known[2].resident):
             while len(self.tables) >= KEPT_TABLES:
                 del self.tables[next(iter(self.tables))]
             known = None  # its memory is free before new memory is asked for
@@ -128,7 +128,7 @@ class CupyTraining(Training):
         rows = len(order)
         if not rows:
             return super().epoch(data, order, batch_size, outputs, after_batch)
-        with self.lock:
+        with one_at_a_time:
             return self.epoch_of(data, checked(order, len(data["X"])), min(batch_size, rows), outputs, after_batch)
 
     def epoch_of(
@@ -205,7 +205,7 @@ class CupyTraining(Training):
         network, rows = self.network, len(data["X"])
         if not rows:
             return super().mean_loss(data, batch_size, outputs)
-        with self.lock:
+        with one_at_a_time:
             self.without_learning("evaluation", data, outputs)
             value = np.empty(1)
             self.state.value.take(value)
@@ -215,7 +215,7 @@ class CupyTraining(Training):
     def predicted(self, x: Array, out: Array) -> None:
         """out (rows, n_out) = what the network says of x (rows, n_in)."""
         if len(x):
-            with self.lock:
+            with one_at_a_time:
                 self.without_learning("prediction", {"X": x}, out)
 
     def without_learning(self, kind: str, data: Mapping[str, Array], outputs: Array) -> None:
