@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--peers", default="all", metavar="A,B", help='"all" that are installed (default), "none", or their names'
     )
     bench.add_argument("--out", type=Path, default=Path("out"), help="folder for bench.json and bench.png")
+    gpu = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
+    gpu.add_argument("--out", type=Path, help="file for what was found, as JSON")
     chosen = parser.parse_args(arguments)
     if chosen.command == "bench":
         return measure(chosen.backends, chosen.peers, chosen.quick, chosen.out)
@@ -40,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         main_job.run(chosen.out)
         return 0
+    if chosen.command == "gpu-check":
+        from tinynet.gpu_check import check
+
+        return check(chosen.out)
     return warmup() if chosen.command == "warmup" else gradcheck(chosen.backend)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tinynet import data as door
 from tinynet import losses
 from tinynet.arrays import in_precision, numbers
-from tinynet.backends import choose, missing
+from tinynet.backends import BACKENDS, NAMES, choose, missing
 from tinynet.fitting import free_name
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Input, Layer
@@ -18,6 +18,7 @@ from tinynet.losses import Loss
 from tinynet.metrics import Metric, metric_list
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
+from tinynet.prediction import Prediction
 from tinynet.registry import unknown
 from tinynet.settings import shown, whole
 from tinynet.stack import Stack
@@ -60,8 +61,10 @@ class Compiled(Stack):
         loss : a name, an object of `tn.losses`, or a formula of one's own with its derivative
         metrics : names or functions of (y_true, y_pred); each row counts once, whatever its sample weight
         weighted_metrics : the same, with rows counted by their sample weights
-        backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); or "auto", which takes
-            numba where it is installed and a fit is long enough to pay for it; `model.backend` says which it took
+        backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); "cupy", an NVIDIA GPU
+            (pip install 'tinynet[gpu12]' or 'tinynet[gpu13]', by the driver's CUDA), which also predicts; or "auto",
+            which takes numba where it is installed and a fit is long enough to pay for it; `model.backend` says which
+            it took
         threads : how many threads share a step on numba; default by a fixed rule of the step's size
         keras : run_eagerly, jit_compile, steps_per_execution and auto_scale_loss choose how Keras runs a step, and are
             not needed here; loss_weights may be None
@@ -69,11 +72,12 @@ class Compiled(Stack):
         Raises
         ------
         ValueError, TypeError : for what is not known, in one sentence; nothing is changed then
-        ImportError : for "numba" where it is not installed
+        ImportError : for "numba" or "cupy" where it is not installed
+        RuntimeError : for "cupy" where there is no GPU to use, with what is missing
         """
-        if not isinstance(backend, str) or backend not in ("auto", "numpy", "numba"):
-            raise ValueError(f"backend is 'auto', 'numpy' or 'numba'; given was {shown(backend)}")
-        if backend == "numba":
+        if not isinstance(backend, str) or backend not in NAMES:
+            raise ValueError(f"backend is {BACKENDS}; given was {shown(backend)}")
+        if backend in ("numba", "cupy"):
             choose(backend)
         for setting, value in keras.items():
             if setting not in (*OF_KERAS, "loss_weights"):
@@ -118,8 +122,15 @@ class Compiled(Stack):
         """The same state of training on another machine."""
         if backend == "numpy":
             return state
-        trainer = choose(backend)[0]
-        made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, self.threads)  # type: ignore[call-arg]
+        trainer: Any = choose(backend)[0]
+        options = {"threads": self.threads} if backend == "numba" else {}
+        made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, **options)
+        return made
+
+    def predictor(self) -> Prediction:
+        if self.optimizer is None or self.loss is None or self.backend != "cupy":
+            return super().predictor()
+        made: Prediction = self._compiled().predictor()  # type: ignore[attr-defined]
         return made
 
     def _take_machine(self, steps: int, rows: int, batch_size: int) -> None:

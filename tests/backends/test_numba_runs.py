@@ -389,7 +389,7 @@ def test_the_rule_for_threads_knows_the_size_of_a_step_alone(monkeypatch):
 def test_choose():
     assert backends.choose("numpy") == (Training, "numpy")
     assert backends.choose("numba") == backends.choose("auto") == (NumbaTraining, "numba")
-    with pytest.raises(ValueError, match="'auto', 'numpy' or 'numba'; given was 'torch'"):
+    with pytest.raises(ValueError, match="'auto', 'numpy', 'numba' or 'cupy'; given was 'torch'"):
         backends.choose("torch")
 
 

@@ -7,8 +7,11 @@ from importlib.util import find_spec
 
 from tinynet.network import Network
 from tinynet.prediction import Prediction
+from tinynet.settings import shown
 from tinynet.training import Training
 
+NAMES = ("auto", "numpy", "numba", "cupy")
+BACKENDS = "'auto', 'numpy', 'numba' or 'cupy'"
 NEEDED = {"numba": ("numba", "scipy", "threadpoolctl")}
 SOURCE = "the source files of tinynet"  # formulas are printed from them; a frozen application may leave them out
 
@@ -25,15 +28,23 @@ def choose(backend: str = "auto") -> tuple[type[Training], str]:
 
     Parameters
     ----------
-    backend : "numpy", "numba", or "auto", which takes numba where what it needs is installed, else NumPy
+    backend : "numpy", "numba", "cupy", or "auto", which takes numba where what it needs is installed, else NumPy;
+        never the GPU, as long as no crossover has been measured
 
     Raises
     ------
     ValueError : for any other name
-    ImportError : for "numba" where it is not installed
+    ImportError : for "numba" and "cupy" where they are not installed
+    RuntimeError : for "cupy" where there is no GPU to use, with what is missing
     """
-    if backend not in ("auto", "numpy", *NEEDED):
-        raise ValueError(f"backend is 'auto', 'numpy' or 'numba'; given was {backend!r}")
+    if backend not in NAMES:
+        raise ValueError(f"backend is {BACKENDS}; given was {shown(backend)}")
+    if backend == "cupy":
+        from tinynet.backends.cupy_cuda import require
+        from tinynet.backends.cupy_training import CupyTraining
+
+        require()
+        return CupyTraining, "cupy"
     lacks = missing("numba")
     if backend == "numpy" or (backend == "auto" and lacks):
         return Training, "numpy"
