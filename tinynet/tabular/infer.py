@@ -134,7 +134,7 @@ class Look:
         """The column, of a role that is given or told from the values."""
         missing = self.missing
         if role is not None:
-            return Column(role, missing=missing)
+            return Column(role, missing=missing, month_first=dates.month_first(self.sample))
         if not self.values:
             return Column("ignored", missing=missing, note="no value in any row" if self.rows else "no rows")
         if len(self.values) == 1 and self.counted[0][1] == self.rows:
@@ -176,7 +176,7 @@ class Look:
     def date(self) -> Column | None:
         first = dates.month_first(self.sample)
         if self.share(lambda text: dates.days(text, first) is not None) >= LEAST:
-            return Column("date", note="month first" if first else "")
+            return Column("date", month_first=first)
         return None
 
     def number(self) -> Column | None:
