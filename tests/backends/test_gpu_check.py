@@ -50,6 +50,7 @@ def test_with_a_gpu(few, monkeypatch, capsys):
     monkeypatch.setattr(cupy_cuda, "lacking", lambda: None)
     monkeypatch.setattr(cupy_cuda, "cuda_driver", EmulatedDriver)
     monkeypatch.setattr(gpu_check, "REPLAYS", 64)
+    monkeypatch.setattr(gpu_check, "DRAWN", 1)
     assert gpu_check.check() == 0
     assert capsys.readouterr().out.splitlines()[-1] == "reached rung (e): the GPU agrees with NumPy"
 
@@ -82,3 +83,13 @@ def test_every_loss_and_activation_is_tried():
     tried = {trial.loss for trial in gpu_check.trials()}
     assert len(tried) == 9
     assert "mse" not in tried
+
+
+@needs_compiler
+@pytest.mark.nightly
+def test_drawn_networks():
+    """What a GPU is asked as well: any layers in any order."""
+    networks = gpu_check.drawn(60)
+    driver = gpu_check.noted(networks)
+    text = gpu_check.rung_d(networks, driver, lambda text: None)
+    assert text.startswith("60 networks train as NumPy does")
