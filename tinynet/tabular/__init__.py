@@ -1,0 +1,1 @@
+"""Networks on tables of health data."""
