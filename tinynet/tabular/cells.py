@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,9 @@ def column(values: Any, name: str) -> Array:
     """
     array = values if isinstance(values, np.ndarray) else None
     if isinstance(array, np.ma.MaskedArray):
-        array = np.where(np.ma.getmaskarray(array), None, array.data.astype(object))
+        masked = np.ma.getmaskarray(array)
+        array = array.data.astype(object)
+        array[masked] = None
     if array is not None and array.ndim != 1:
         if array.ndim == 0:
             return column(array.reshape(1), name)
@@ -99,13 +100,12 @@ def words(value: float) -> str | None:
 
 def texts(values: Iterable[str | None]) -> Array:
     """Text in an array: stripped, empty as None, equal texts being one object."""
-    known: dict[str | None, str | None] = {None: None}
     listed = list(values)
-    for value in dict.fromkeys(listed):
-        stripped = (value or "").strip().strip("\0").strip()
-        known[value] = stripped or None
+    known = dict.fromkeys(listed)
+    for value in known:
+        known[value] = (value or "").strip().strip("\0").strip() or None
     out = np.empty(len(listed), object)
-    out[:] = [known[value] for value in listed]
+    out[:] = list(map(known.__getitem__, listed))
     return out
 
 
@@ -122,7 +122,7 @@ def cell(value: Any, name: str, row: int) -> float | int | str | None:
         value = value.item()
     if isinstance(value, (bool, int)):
         return int(value)
-    if isinstance(value, (float, Decimal, Fraction, Real)):
+    if isinstance(value, (float, Decimal, Fraction)):
         try:
             return None if value != value else float(value)
         except (ValueError, OverflowError):

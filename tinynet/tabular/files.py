@@ -1,4 +1,4 @@
-"""CSV and Parquet files, whole or in chunks of rows. What a file is, is read from its bytes, not believed from its name."""
+"""CSV and Parquet files, whole or in chunks of rows. What a file is, is told from its bytes, not from its name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def encoding_of(file: Path, opened: Any) -> str:
             decoder.decode(b"", True)
         except UnicodeDecodeError:
             return "cp1252"
-        except (OSError, EOFError, gzip.zlib.error):  # type: ignore[attr-defined]
+        except (OSError, EOFError, zlib.error):
             raise ValueError(f"{file.name} is a damaged gzip archive") from None
     return "utf-8-sig"
 

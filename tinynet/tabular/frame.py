@@ -1,4 +1,4 @@
-"""Tables of any kind as plain columns: one dictionary of arrays, which is all that the rest of tinynet.tabular knows."""
+"""Tables of any kind as plain columns: one dictionary of arrays, all that the rest of tinynet.tabular knows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,22 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.tabular import files
 from tinynet.tabular.cells import column
 
-Columns = dict[str, Array]  # each (n,): float64 with NaN for a gap, or object with str and None for a gap
+
+class Columns(dict[str, Array]):
+    """Columns by name, each (n,): float64 with NaN for a gap, or object with str and None for a gap.
+
+    `read` gives one, and takes it as it is: what is in it was looked at once.
+    """
+
+    def rows(self, chosen: Array) -> Columns:
+        """Some of the rows, by numbers or a mask."""
+        return Columns({name: values[chosen] for name, values in self.items()})
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.values()), ()))
+
 
 EXPECTED = (
     "a pandas or polars frame, a dictionary of columns, a row or a list of rows as dictionaries, a 2-D array, "
@@ -25,10 +40,10 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
 
     Parameters
     ----------
-    source : a frame that narwhals knows (pandas, polars, pyarrow, ...), a dictionary of columns, one row as a dictionary of
-        single values, a list of such rows, a 2-D array (its columns are named x0, x1, ...), or a path
-    header : for CSV: True, the first line holds names; False, it holds data, and columns are named x0, x1, ...; default:
-        names are expected, and a first line that looks like data is refused
+    source : a frame that narwhals knows (pandas, polars, pyarrow, ...), a dictionary of columns, one row as a
+        dictionary of single values, a list of such rows, a 2-D array (its columns are named x0, x1, ...), or a path
+    header : for CSV: True, the first line holds names; False, it holds data, and columns are named x0, x1, ...;
+        default: names are expected, and a first line that looks like data is refused
 
     Raises
     ------
@@ -36,8 +51,10 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
     ValueError : where a name comes twice, columns differ in length, or a file is not what its name says
     FileNotFoundError : where there is no such file
     """
+    if isinstance(source, Columns):
+        return source
     if isinstance(source, (str, os.PathLike)):
-        return joined(list(files.chunks(source, header, None)))
+        return joined([Columns(part) for part in files.chunks(source, header, None)])
     if isinstance(source, Mapping):
         return from_mapping(source)
     if isinstance(source, np.ndarray):
@@ -51,14 +68,14 @@ def read_chunks(source: str | os.PathLike[str], rows: int = 50_000, *, header: b
     """The table in a CSV or Parquet file, `rows` rows at a time, for files larger than memory."""
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"read_chunks reads a CSV or Parquet file by its path, not {type(source).__name__}")
-    return files.chunks(source, header, rows)
+    return map(Columns, files.chunks(source, header, rows))
 
 
 def joined(parts: list[Columns]) -> Columns:
     """Chunks as one table; a column that is text in one chunk is text in all."""
     if len(parts) == 1:
         return parts[0]
-    out = {}
+    out = Columns()
     for name in parts[0]:
         pieces = [part[name] for part in parts]
         if len({piece.dtype for piece in pieces}) > 1:
@@ -80,7 +97,7 @@ def checked(names: Sequence[Any], columns: Sequence[Array]) -> Columns:
             f"columns are of different lengths: {texts[shortest]!r} has {len(columns[shortest])} rows, "
             f"{texts[longest]!r} has {len(columns[longest])}"
         )
-    return dict(zip(texts, columns, strict=True))
+    return Columns(zip(texts, columns, strict=True))
 
 
 def once(names: Sequence[str]) -> None:
@@ -126,7 +143,7 @@ def from_array(array: Array) -> Columns:
     if array.ndim != 2:
         hint = "; for a single row give x[None, :]" if array.ndim == 1 else ""
         raise ValueError(f"a table as an array has shape (rows, columns); given was {array.shape}{hint}")
-    return {f"x{i}": column(array[:, i], f"x{i}") for i in range(array.shape[1])}
+    return Columns({f"x{i}": column(array[:, i], f"x{i}") for i in range(array.shape[1])})
 
 
 def from_frame(frame: Any) -> Columns:

@@ -18,7 +18,7 @@ ROLES = {
     "ordinal": "levels in an order, such as age bands",
     "category": "one of several kinds without an order",
     "code": "a clinical code: icd9, icd9-procedure, icd10 or atc",
-    "date": "a date; becomes the days between it and the reference date",
+    "date": "a date; becomes the days since the row's time, or since its first date where the table has no time",
     "list": "several items in one cell, separated by ;",
     "identifier": "names a person, a stay or a row; never a feature",
     "text": "free text; not used",
@@ -105,7 +105,8 @@ class Schema:
         Parameters
         ----------
         frame : any table that `tinynet.tabular.frame.read` knows
-        target, group, time : the columns that are what is predicted, whose rows belong together, and when they were recorded
+        target, group, time : the columns that hold what is predicted, whose rows belong together, and when rows were
+            recorded
 
         Raises
         ------
