@@ -50,7 +50,7 @@ ESTIMATORS = {PACKAGE / "tabular" / f"{name}.py": {"sklearn"} for name in ("esti
 NEEDED_FIRST = COMPILED | ESTIMATORS
 
 IMPORT_LIMIT_SECONDS = 0.015
-WHEEL_LIMIT_BYTES = 200_000
+WHEEL_LIMIT_BYTES = 300_000
 
 
 def first_part(path: Path) -> str:

@@ -12,7 +12,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.tabular import codes, dates
 from tinynet.tabular.bands import midpoints
 from tinynet.tabular.category import Vocabulary
-from tinynet.tabular.cells import distinct, looked_up, number, spelled
+from tinynet.tabular.cells import LARGEST, distinct, looked_up, number, spelled
 from tinynet.tabular.features import Feature
 from tinynet.tabular.frame import Columns
 from tinynet.tabular.lists import items
@@ -207,7 +207,7 @@ def numbers(values: Array, column: Column) -> Array:
         found = [None if spelled(v) in gaps else v for v in known] if gaps else known
     out = looked_up([math.nan if x is None else x for x in found], places)
     low, high = column.range or (-math.inf, math.inf)
-    out[~(np.isfinite(out) & (out >= low) & (out <= high))] = math.nan
+    out[~((np.abs(out) <= LARGEST) & (out >= low) & (out <= high))] = math.nan
     return out
 
 
@@ -219,7 +219,9 @@ def levels(values: Array, column: Column) -> Array:
     known, places = kinds(values, column, None)
     away = [text for text in known if text is not None and text not in table]
     beyond = dict(zip(away, [math.nan] * len(away) if ranks else midpoints(away), strict=True))
-    return looked_up([math.nan if k is None else table.get(k, beyond.get(k, math.nan)) for k in known], places)
+    out = looked_up([math.nan if k is None else table.get(k, beyond.get(k, math.nan)) for k in known], places)
+    out[np.abs(out) > LARGEST] = math.nan
+    return out
 
 
 def as_days(values: Array, column: Column) -> Array:

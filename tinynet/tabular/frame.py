@@ -10,7 +10,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.tabular import files
-from tinynet.tabular.cells import column
+from tinynet.tabular.cells import column, tidy
 
 
 class Columns(dict[str, Array]):
@@ -54,7 +54,7 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
     if isinstance(source, Columns):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return joined([Columns(part) for part in files.chunks(source, header, None)])
+        return Columns(next(iter(files.chunks(source, header, None))))
     if isinstance(source, Mapping):
         return from_mapping(source)
     if isinstance(source, np.ndarray):
@@ -71,23 +71,9 @@ def read_chunks(source: str | os.PathLike[str], rows: int = 50_000, *, header: b
     return map(Columns, files.chunks(source, header, rows))
 
 
-def joined(parts: list[Columns]) -> Columns:
-    """Chunks as one table; a column that is text in one chunk is text in all."""
-    if len(parts) == 1:
-        return parts[0]
-    out = Columns()
-    for name in parts[0]:
-        pieces = [part[name] for part in parts]
-        if len({piece.dtype for piece in pieces}) > 1:
-            out[name] = column([value for piece in pieces for value in piece.tolist()], name)
-        else:
-            out[name] = np.concatenate(pieces)
-    return out
-
-
 def checked(names: Sequence[Any], columns: Sequence[Array]) -> Columns:
     """Names and columns as a table. Raises ValueError where a name comes twice or the lengths differ."""
-    texts = [name if isinstance(name, str) else str(name) for name in names]
+    texts = [tidy(str(name)) for name in names]
     once(texts)
     lengths = {len(values) for values in columns}
     if len(lengths) > 1:
@@ -148,8 +134,8 @@ def from_array(array: Array) -> Columns:
 
 def from_frame(frame: Any) -> Columns:
     """A frame of any library that narwhals knows."""
-    names = [str(name) for name in getattr(frame, "columns", [])] if not hasattr(frame, "collect_schema") else []
-    once(names)
+    if type(frame).__module__.startswith("pandas"):  # narwhals refuses it, in words of its own
+        once([str(name) for name in getattr(frame, "columns", [])])
     try:
         import narwhals as nw
     except ImportError:
@@ -159,14 +145,18 @@ def from_frame(frame: Any) -> Columns:
     except TypeError:
         raise TypeError(f"a table is {EXPECTED}; given was of type {type(frame).__name__}") from None
     eager = known.collect() if isinstance(known, nw.LazyFrame) else known
-    return checked(eager.columns, [from_series(eager[name], str(name), nw) for name in eager.columns])
+    names = [str(name) for name in eager.columns]
+    return checked(names, [from_series(one, name, nw) for name, one in zip(names, eager.iter_columns(), strict=True)])
 
 
 def from_series(series: Any, name: str, nw: Any) -> Array:
     """A column of a frame; numbers go as an array, all else cell by cell."""
     kind = series.dtype
-    if kind.is_float() or (kind.is_integer() and not series.is_null().any()) or (
-        kind == nw.Boolean and not series.is_null().any()
-    ):  # fmt: skip
-        return column(np.asarray(series.cast(nw.Float64) if kind.is_float() else series.to_numpy()), name)
+    if kind.is_float():
+        return column(np.asarray(series.cast(nw.Float64)), name)
+    if (
+        kind in (nw.Boolean, nw.Int64, nw.Int32, nw.Int16, nw.Int8, nw.UInt64, nw.UInt32, nw.UInt16, nw.UInt8)
+        and not series.is_null().any()
+    ):
+        return column(np.asarray(series.to_numpy()), name)
     return column(series.to_list(), name)

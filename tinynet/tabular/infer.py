@@ -12,7 +12,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
 from tinynet.tabular import codes, dates
 from tinynet.tabular.bands import band, midpoints
-from tinynet.tabular.cells import distinct, number, spelled
+from tinynet.tabular.cells import LARGEST, distinct, number, spelled
 from tinynet.tabular.clinical import unit_of, words_of
 from tinynet.tabular.frame import read
 from tinynet.tabular.lists import items
@@ -180,7 +180,7 @@ class Look:
         parsed = [
             (number(t) if isinstance(v, str) else v, t, c) for (v, c), t in zip(self.counted, self.texts, strict=True)
         ]
-        good = [(x, t, c) for x, t, c in parsed if x is not None and np.isfinite(x)]
+        good = [(x, t, c) for x, t, c in parsed if x is not None and abs(x) <= LARGEST]
         rows = sum(c for _, _, c in good)
         odd = [t for x, t, _ in parsed if x is None]
         if rows < LEAST * self.filled and not all(band(t) for t in odd):
@@ -198,7 +198,8 @@ class Look:
         kept = ~np.isin(x, marks)
         x, weight = x[kept], weight[kept]
         missing = [*map(spelled, marks), *(t for t in odd if not band(t))]
-        column = self.coded(x, whole) or self.measured(x, weight)
+        column = self.measured(x, weight)
+        column = column if column.unit else self.coded(x, whole) or column
         column.missing = missing
         if odd:
             column.note = f"{column.note}; {len(odd)} texts are no numbers".lstrip("; ")
@@ -221,7 +222,7 @@ class Look:
     def coded(self, x: Array, whole: bool) -> Column | None:
         """Few whole numbers: kinds where the name or holes between them say so, two kinds, or levels in an order."""
         named = set(self.words)
-        if len(x) == 2 or (len(x) == 1):
+        if len(x) <= 2 and whole:
             return Column("category", note="two values" if len(x) == 2 else "one value, or none")
         if not whole or named & COUNTS:
             return None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.cells import LARGEST
 
 HEAVY = 6.0  # scales from the median; a column with more than 1 % of its values beyond it has a heavy tail
 LIMIT = 3.0  # what smooth clipping tends to
@@ -39,9 +40,10 @@ class Robust:
         return cls(center, scale, bool((away > HEAVY * scale).mean() > 0.01))
 
     def __call__(self, x: Array) -> Array:
-        z = (x - self.center) / self.scale
+        with np.errstate(over="ignore"):  # by a scale that is nearly 0
+            z = np.clip((x - self.center) / self.scale, -LARGEST, LARGEST)
         z = np.arcsinh(z) if self.heavy else z
-        a: Array = z / np.sqrt(1.0 + (z / LIMIT) ** 2)
+        a: Array = z / np.hypot(1.0, z / LIMIT)
         return a
 
     def get_config(self) -> dict[str, Any]:

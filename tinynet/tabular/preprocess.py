@@ -28,7 +28,8 @@ class Preprocessor:
     least : a kind that fewer training rows have is rare, and shares a place with the unknown ones; default 5
 
     A gap in a number becomes the median of the training rows, and a column "is missing" says so where training rows
-    had any. Infinities, and numbers outside the schema's range, count as gaps. A kind never seen counts as rare.
+    had any. Infinities, and numbers beyond 1e100 or outside the schema's range, count as gaps. A kind never seen counts
+    as rare.
 
     >>> table = {"age": [61, 70, None, 58], "sex": ["f", "m", "f", "f"]}
     >>> preprocessor = Preprocessor(Schema.infer(table), least=1).fit(table)
