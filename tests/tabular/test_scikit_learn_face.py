@@ -9,7 +9,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tinynet.tabular import TabularClassifier, TabularRegressor
 
 STOPPING = "parts held out for early stopping are drawn among rows, and a row of weight 2 is not two rows there"
-EXPECTED = {"check_sample_weight_equivalence_on_dense_data": STOPPING}
+ROUNDING = "networks are float32, whose products round by a row's place in the batch: 1e-7, where the check has 1e-9"
+EXPECTED = {
+    "check_sample_weight_equivalence_on_dense_data": STOPPING,
+    "check_methods_sample_order_invariance": ROUNDING,
+    "check_methods_subset_invariance": ROUNDING,
+}
 
 
 def expected(estimator: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from tinynet import losses
 from tinynet.formulas.vocabulary import Array
@@ -135,6 +135,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             raise ValueError(f"y has {len(column)} labels for {n} rows of the table; one each is expected")
         if column.dtype.kind == "O" and any(value is None or value != value for value in column):
             raise ValueError("y has missing labels; leave such rows out")
+        if column.dtype.kind == "f":
+            assert_all_finite(column, input_name="y")
         check_classification_targets(column)
         labels, numbers = np.unique(column, return_inverse=True)
         return labels, numbers

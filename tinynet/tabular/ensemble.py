@@ -89,8 +89,9 @@ def below(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
 
 def mean_of(members: Sequence[tn.Sequential], x: Array) -> Array:
     """The mean of what the members say, in double."""
-    total: Array = np.mean([member.predict(x) for member in members], axis=0, dtype=np.float64)
-    return total
+    said = np.stack([member.predict(x) for member in members])
+    mean: Array = said.mean(axis=0, dtype=np.float64)
+    return mean
 
 
 def fitted(

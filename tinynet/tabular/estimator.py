@@ -125,7 +125,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
 
     def _table(self, x: Any, reset: bool) -> Columns:
         """The table as columns; arrays are checked as scikit-learn does, frames and dictionaries by names."""
-        if isinstance(x, (Mapping, str, os.PathLike)) or is_rows(x):
+        sparse = hasattr(x, "nnz")  # SciPy's, which validate_data refuses; one kind of them is a dictionary
+        if (isinstance(x, (Mapping, str, os.PathLike)) and not sparse) or is_rows(x):
             columns = read(x)
             if reset:
                 self.n_features_in_, self.feature_names_in_ = len(columns), np.array(list(columns), object)
@@ -137,8 +138,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             columns = read(x)
         else:
             columns = read(validate_data(self, x, reset=reset, dtype=None, ensure_all_finite=False))
-        if not columns.count:
-            raise ValueError(f"Found array with 0 sample(s) (shape={x.shape}) while a minimum of 1 is required.")
+        if columns.count < 1 + reset:
+            raise ValueError(
+                f"the table has {columns.count} sample{'s' * (columns.count != 1)} (rows); at least {1 + reset} needed"
+            )
         return columns
 
     def _weights(self, sample_weight: Any, n: int) -> Array:
