@@ -65,7 +65,10 @@ def load_model(source: str | os.PathLike[str] | bytes, custom_objects: Mapping[s
     """
     if not isinstance(custom_objects, (Mapping, type(None))):
         raise TypeError(f"custom_objects is a dictionary of things by their names, not {type(custom_objects).__name__}")
-    return made(*persistence.read(source), dict(custom_objects or {}))
+    tensors, description = persistence.read(source)
+    if "tabular" in description:
+        raise ModelFileError("the file holds a tabular model, columns and all; tinynet.load reads it")
+    return made(tensors, description, custom_objects)
 
 
 def made(

@@ -1,7 +1,7 @@
 """What a network must be measured against: prevalence or mean, logistic or ridge regression, gradient boosting.
 
-Plain preprocessing on purpose, as a careful person would do it in ten lines: medians and missing indicators, standardised
-numbers, one column per category. Everything is fitted inside the folds.
+Plain preprocessing on purpose, as a careful person would do it in ten lines: medians and missing indicators,
+standardised numbers, one column per category. Everything is fitted inside the folds.
 """
 
 from __future__ import annotations

@@ -2,15 +2,15 @@
 
 An interval by bootstrap needs each measure a thousand times. Three facts make that quick:
 
-- Most measures are functions of sums over rows. The rows are added up within each person once; a draw, which says how often
-  each person counts, is then one product of a matrix with these sums.
+- Most measures are functions of sums over rows. The rows are added up within each person once; a draw, which says how
+  often each person counts, is then one product of a matrix with these sums.
 - Areas under curves need the rows sorted once: how often a row counts does not change its place.
-- Calibration slopes are found by Newton's method, which starts at the estimate of all rows, where score and information are
-  sums too. One such step is accurate to order 1/n (the k-step bootstrap, Andrews 2002); with few rows it goes on to the end.
+- Calibration slopes are found by Newton's method, which starts at the estimate of all rows, where score and information
+  are sums too. One such step is accurate to order 1/n (the k-step bootstrap, Andrews 2002); with few rows it goes on.
 
-Areas under curves compare rows of one fold only, because folds are predicted by different models, and their scales differ:
-pooling them would make a useless model look worse than chance (Parker, Günter and Bedo 2007). Each fold counts by its number
-of pairs (ROC) or of positives (precision-recall). Everything else pools the rows of all folds.
+Areas under curves compare rows of one fold only, because folds are predicted by different models, and their scales
+differ: pooling them would make a useless model look worse than chance (Parker, Günter and Bedo 2007). Each fold
+counts by its number of pairs (ROC) or of positives (precision-recall). Everything else pools the rows of all folds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from tinynet.formulas.vocabulary import Array
 
 TINY = float(np.finfo(float).eps)  # probabilities are kept this far from 0 and 1 in logarithms, as in scikit-learn
-EXACT_ROWS = 5_000  # up to here Newton's method goes on to the end in every draw
+EXACT_ROWS = 1_000  # up to here Newton's method goes on to the end in every draw
 STEPS = 25
 GREATER, LESS, ONE, ZERO = "greater", "less", "one", "zero"  # what is better: more, less, near 1, near 0
 
@@ -51,6 +51,12 @@ def logit(p: Array) -> Array:
     kept = np.clip(p, TINY, 1.0 - TINY)
     odds: Array = np.log(kept) - np.log1p(-kept)
     return odds
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + exp(-z)), in a form that cannot overflow."""
+    p: Array = 0.5 * (1.0 + np.tanh(0.5 * z))
+    return p
 
 
 def unit_deviance(y: Array, mean: Array, power: float) -> Array:
@@ -149,7 +155,7 @@ def balanced_accuracy(y: Array, hit: Array, classes: int) -> Sums:
 
 
 def sums_of(task: str, y: Array, p: Array, thresholds: Sequence[float]) -> dict[str, Sums]:
-    """The measures of a task that are functions of sums. For classes, y holds their numbers; p is (n,) or (n, classes)."""
+    """The measures of a task that are functions of sums. For classes y holds numbers; p is (n,) or (n, classes)."""
     if task == "binary":
         found = {
             "Brier score": mean_of((p - y) ** 2),
@@ -241,36 +247,50 @@ class Ranking:
 # ------------------------------------------------------------------------------------------------ logistic calibration
 
 
-def fitted_logistic(x: Array, y: Array, w: Array, offset: Array | float, start: Array) -> Array:
-    """The coefficients (k,) of a logistic regression of y on x (n, k) with weights w, by Newton's method; NaN without an end.
+def fitted_logistic(x: Array, y: Array, offset: Array | float, start: Array) -> Array:
+    """The coefficients (k,) of a logistic regression of y on x (n, k), by Newton's method with halved steps.
 
-    It has no end where the classes are separated, or where x does not vary.
+    NaN where there is no maximum: the classes are separated, or x does not vary.
     """
-    theta = start.astype(float)
+    theta, likelihood = start.astype(float), -np.inf
     for _ in range(STEPS):
         score, information = score_and_information(x, y, offset, theta)
-        step = solved((w @ information).reshape(1, x.shape[1], -1), (w @ score)[None])[0]
+        step = solved(information.sum(axis=0).reshape(1, x.shape[1], -1), score.sum(axis=0)[None])[0]
+        likelihood = log_likelihood(x, y, offset, theta)
+        while np.isfinite(step).all() and log_likelihood(x, y, offset, theta + step) < likelihood - 1e-9 * abs(
+            likelihood
+        ):
+            step = step / 2.0
         theta = theta + step
         if not np.isfinite(theta).all() or np.abs(theta).max() > 1e6:
             break
         if np.abs(step).max() < 1e-8 * (1.0 + np.abs(theta).max()):
-            return theta
+            found: Array = theta
+            return found
     return np.full(len(start), np.nan)
+
+
+def log_likelihood(x: Array, y: Array, offset: Array | float, theta: Array) -> float:
+    """The sum of log P(y)."""
+    z = x @ theta + offset
+    return float((y * z - np.logaddexp(0.0, z)).sum())
 
 
 def score_and_information(x: Array, y: Array, offset: Array | float, theta: Array) -> tuple[Array, Array]:
     """Of each row: x (y - p), (n, k), and x x^T p (1 - p), (n, k k)."""
-    p = 0.5 * (1.0 + np.tanh(0.5 * (x @ theta + offset)))  # the sigmoid, which cannot overflow so
+    p = sigmoid(x @ theta + offset)
     products = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
     return x * (y - p)[:, None], products * (p * (1.0 - p))[:, None]
 
 
 def solved(information: Array, score: Array) -> Array:
     """information^-1 score for each of (draws, k, k) and (draws, k); NaN where it is singular."""
+    good = np.isfinite(information).all(axis=(1, 2)) & np.isfinite(score).all(axis=1)
+    information = np.where(good[:, None, None], information, 0.0)
     size = np.abs(information).max(axis=(1, 2), keepdims=True)
     size[size == 0] = 1.0
     scaled = information / size
-    good = np.abs(np.linalg.det(scaled)) > 1e-12
+    good &= np.abs(np.linalg.det(scaled)) > 1e-12
     found = np.full(score.shape, np.nan)
     found[good] = np.linalg.solve(scaled[good], (score / size[:, 0])[good][..., None])[..., 0]
     return found
@@ -290,7 +310,7 @@ class LogisticCalibration:
         self.group = group
         self.parts = []
         for x, offset, start in ((np.column_stack([ones, z]), 0.0, np.array([0.0, 1.0])), (ones, z, np.zeros(1))):
-            best = fitted_logistic(x, y, np.ones(len(y)), offset, start)
+            best = fitted_logistic(x, y, offset, start)
             rows = np.hstack(score_and_information(x, y, offset, best)) if np.isfinite(best).all() else None
             self.parts.append((x, offset, best, None if rows is None else added_up(rows, group, groups)))
         self.y = y
@@ -307,10 +327,18 @@ class LogisticCalibration:
             return np.full((len(counts), k), np.nan)
         totals = counts @ sums
         theta = best + solved(totals[:, k:].reshape(-1, k, k), totals[:, :k])
-        if len(x) <= EXACT_ROWS:
-            for i, count in enumerate(counts):
-                if np.isfinite(theta[i]).all():
-                    theta[i] = fitted_logistic(x, self.y, count[self.group], offset, theta[i])
+        if len(x) > EXACT_ROWS:
+            return theta
+        products, w = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1), counts[:, self.group]
+        for _ in range(STEPS):
+            p = sigmoid(theta @ x.T + offset)
+            step = solved(((w * p * (1.0 - p)) @ products).reshape(-1, k, k), (w * (self.y - p)) @ x)
+            theta = theta + step
+            theta[~(np.abs(theta) < 1e6).all(axis=1)] = np.nan
+            going = np.isfinite(theta).all(axis=1)
+            if not (np.abs(step[going]) > 1e-8 * (1.0 + np.abs(theta[going]))).any():
+                return theta
+        theta[(np.abs(step) > 1e-8 * (1.0 + np.abs(theta))).any(axis=1)] = np.nan
         return theta
 
 

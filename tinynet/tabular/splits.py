@@ -223,9 +223,8 @@ def refuse_one_sided(fold: Fold, y: Array, classes: int) -> None:
     """Raise where a fold has nothing to learn from, or a class is missing there."""
     if not len(fold.train):
         raise ValueError(f"{fold.name} has no rows to learn from: all its persons are also among those to predict")
-    missing = classes - len(np.unique(y[fold.train])) if classes else 0
-    if missing:
+    there = len(np.unique(y[fold.train]))
+    if there < classes:
         raise ValueError(
-            f"{fold.name} has rows of {classes - missing} class{'es'[: 2 * (classes - missing != 1)]} only to learn from, "
-            f"of {classes}: take fewer folds, or another kind of split"
+            f"{fold.name} has {there} of {classes} classes to learn from: take fewer folds, or another kind of split"
         )
