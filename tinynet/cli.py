@@ -1,4 +1,4 @@
-"""The command: `python -m tinynet demo`, `python -m tinynet gradcheck`."""
+"""The command: `python -m tinynet train`, `predict`, `evaluate`, `demo`, `gradcheck`, `warmup`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import tinynet
+from tinynet.tabular import commands as tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,12 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
     commands.add_parser("warmup", help="compile what the numba backend needs, once, so that no fit waits for it")
+    tables.add(commands)
     chosen = parser.parse_args(arguments)
     if chosen.command == "demo":
         from tinynet import demo as main_job
 
         main_job.run(chosen.out)
         return 0
+    if chosen.command in ("train", "evaluate", "predict"):
+        return tables.run(chosen)
     return warmup() if chosen.command == "warmup" else gradcheck()
 
 

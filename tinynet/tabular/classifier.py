@@ -60,7 +60,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         schema: Any = None,
         *,
         members: int = 5,
-        hidden: Sequence[int] = (64, 32),
+        hidden: Sequence[int] = (128, 64),
         dropout: float = 0.3,
         learning_rate: float = 2e-3,
         weight_decay: float = 0.1,

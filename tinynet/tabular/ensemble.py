@@ -16,7 +16,7 @@ from tinynet import model_file
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Loss
 from tinynet.progress import Progress
-from tinynet.tabular.member import Recipe, network, trained
+from tinynet.tabular.member import Recipe, epochs_for, network, trained
 
 SHARES = np.linspace(0.0, 1.0, 11)  # tried for the deep networks' part
 KINDS = ("additive", "deep")
@@ -125,7 +125,8 @@ def fitted(
     """
     jobs = [(kind, i) for kind in KINDS for i in range(len(folds))]
     done, lock = dict.fromkeys(jobs, 0), threading.Lock()
-    bar = Progress(sum(recipes[kind].epochs for kind, _ in jobs), label, show=show)
+    planned = {(kind, i): epochs_for(recipes[kind], len(folds[i][0])) for kind, i in jobs}
+    bar = Progress(sum(planned.values()), label, show=show)
     seeds = dict(zip(jobs, np.random.SeedSequence(seed).generate_state(len(jobs), np.uint64).tolist(), strict=True))
 
     def train(job: tuple[str, int]) -> tn.Sequential:
@@ -134,7 +135,7 @@ def fitted(
         def after_epoch(epochs: int) -> None:
             with lock:
                 done[job] = epochs
-                bar.update(sum(done.values()), f"{sum(n == recipes[k].epochs for (k, _), n in done.items())} networks")
+                bar.update(sum(done.values()), f"{sum(done[one] == planned[one] for one in jobs)} networks")
 
         learn, stop = folds[i]
         judged = rows.part(stop) if validation is None else (validation.x, validation.t, validation.weight)

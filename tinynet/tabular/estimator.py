@@ -23,8 +23,8 @@ from tinynet.tabular.preprocess import Preprocessor
 from tinynet.tabular.schema import Schema
 from tinynet.tabular.splits import at_random, numbered
 
-ADDITIVE = Recipe(hidden=(), dropout=0.0, learning_rate=0.01, weight_decay=0.02, epochs=60, patience=12)
-PATIENCE = 8
+ADDITIVE = Recipe(hidden=(), dropout=0.0, learning_rate=0.01, weight_decay=0.02, epochs=60, patience=0.25)
+PATIENCE = 0.25
 
 
 class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,8 @@ class Recipe:
     dropout : behind each hidden layer
     learning_rate : the top of the schedule, a warm-up and half a cosine down to 0
     weight_decay : of AdamW
-    epochs : at most; patience : how many without a better validation loss are borne
+    epochs : at most; fewer where they would be more than STEPS steps, but a FEW at least
+    patience : the share of the epochs that are borne without a better validation loss
     """
 
     hidden: tuple[int, ...]
@@ -29,9 +31,10 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     epochs: int
-    patience: int
+    patience: float
 
 
+STEPS, FEW = 3_000, 8
 WARMUP = 0.1  # of all steps
 BETA_2 = 0.95  # RealMLP's: the second moment of 20 steps, since fits are short
 LONGEST_VECTOR = 8  # of an embedding
@@ -40,6 +43,12 @@ LONGEST_VECTOR = 8  # of an embedding
 def batch_size(rows: int) -> int:
     """About 40 steps an epoch, of 32 to 256 rows: a power of 2."""
     return int(2 ** np.clip(np.round(np.log2(max(rows, 1) / 40)), 5, 8))
+
+
+def epochs_for(recipe: Recipe, rows: int) -> int:
+    """How many epochs are planned."""
+    steps = -(-rows // batch_size(rows))
+    return min(recipe.epochs, max(FEW, round(STEPS / steps)))
 
 
 def network(columns: int, codes: Sequence[tuple[int, int]], outputs: int, recipe: Recipe) -> tn.Sequential:
@@ -72,7 +81,8 @@ def trained(
     """
     rows = len(data[0])
     size = batch_size(rows)
-    steps = -(-rows // size) * recipe.epochs
+    epochs = epochs_for(recipe, rows)
+    steps = -(-rows // size) * epochs
     warm = int(WARMUP * steps)
     rate = tn.schedules.CosineDecay(
         0.0 if warm else recipe.learning_rate, steps - warm, 0.0, recipe.learning_rate if warm else None, warm
@@ -82,12 +92,13 @@ def trained(
     model.compile(
         tn.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, beta_2=BETA_2), loss, backend=chosen, threads=1
     )
-    stopping = tn.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True)
+    patience = math.ceil(recipe.patience * epochs)
+    stopping = tn.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
     model.fit(
-        data[0], data[1], batch_size=size, epochs=recipe.epochs, verbose=0, callbacks=[stopping, Said(after_epoch)],
+        data[0], data[1], batch_size=size, epochs=epochs, verbose=0, callbacks=[stopping, Said(after_epoch)],
         sample_weight=data[2], validation_data=validation,
     )  # fmt: skip
-    after_epoch(recipe.epochs)
+    after_epoch(epochs)
     kept = tn.Sequential([tn.Input((data[0].shape[1],)), *(remade(layer) for layer in model.layers)])
     kept.build()
     kept.set_weights(model.get_weights())

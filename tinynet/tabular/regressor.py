@@ -58,7 +58,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         loss: str = "squared_error",
         quantiles: Sequence[float] = (0.05, 0.5, 0.95),
         members: int = 5,
-        hidden: Sequence[int] = (64, 32),
+        hidden: Sequence[int] = (128, 64),
         dropout: float = 0.3,
         learning_rate: float = 2e-3,
         weight_decay: float = 0.1,
