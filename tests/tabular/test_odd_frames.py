@@ -66,14 +66,14 @@ def survives(table: object) -> None:
     assert np.array_equal(again.transform(table), x)
 
 
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(tables)
 def test_dictionaries(table: dict) -> None:
     rows = min(map(len, table.values()), default=0)
     survives({name: values[:rows] for name, values in table.items()})
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(tables)
 def test_pandas(table: dict) -> None:
     rows = min(map(len, table.values()), default=0)
@@ -84,7 +84,7 @@ def test_pandas(table: dict) -> None:
     survives(frame)
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(tables)
 def test_polars(table: dict) -> None:
     rows = min(map(len, table.values()), default=0)

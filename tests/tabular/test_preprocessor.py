@@ -156,7 +156,7 @@ def test_gaps_that_training_had_not() -> None:
     p = Preprocessor(Schema({"n": Column("numeric", range=(0.0, 9.0)), "k": Column("category")}), least=1)
     p.fit({"n": [1, 2, 3.5], "k": ["a", "b", "c"]})
     assert [f.name for f in p.features] == ["n", "k = a", "k = b", "k = c"]
-    x = p.transform({"n": [2, None, np.inf, -np.inf, 10, 2], "k": [None, "d", "a", "b", "c", "?"]})
+    x = p.transform({"n": [2, None, np.inf, -np.inf, 10, -1], "k": [None, "d", "a", "b", "c", "?"]})
     assert (x[:, 0] == 0).all()  # the median, for gaps, infinities and what is out of range
     assert x[:, 1:].tolist() == [[0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
 
@@ -198,7 +198,7 @@ def test_limits_of_measurement() -> None:
 
 
 def test_dates() -> None:
-    schema = Schema({"born": Column("date", note="month first"), "seen": Column("time"), "left": Column("date")})
+    schema = Schema({"born": Column("date", month_first=True), "seen": Column("time"), "left": Column("date")})
     rows = {"born": ["12/31/1990", "01/31/1960", "x"], "seen": ["2020-01-01"] * 3, "left": ["2020-01-02"] * 3}
     p = Preprocessor(schema).fit(rows)
     assert [f.name for f in p.features] == ["born", "born is missing", "left"]

@@ -82,6 +82,11 @@ def test_not_measured_is_no_gap() -> None:
     assert SCHEMA["diag_1"].missing == ["?"]
 
 
+def test_months_first() -> None:
+    assert [SCHEMA["born"].month_first, SCHEMA["seen"].month_first] == [True, False]
+    assert Schema.infer({"at": ["01/31/2019", "02/01/2019"]}, time="at")["at"].month_first
+
+
 def test_levels_are_in_order() -> None:
     assert SCHEMA["age_band"].levels == ["[0-10)", "[10-20)", "[20-30)", "> 30"]
     assert SCHEMA["income"].levels == ["under $11k", "$11-$25k", ">$50k"]
@@ -128,8 +133,8 @@ def test_markers_among_numbers(values: list[float], markers: list[str]) -> None:
 
 
 def test_texts_among_numbers() -> None:
-    column = Schema.infer({"v": ["n/a", "error", *map(str, np.linspace(0, 9, 100))]})["v"]
-    assert (column.role, sorted(column.missing), column.note) == ("numeric", ["error", "n/a"], "1 texts are no numbers")
+    column = Schema.infer({"v": ["n/a", "error", "error", "lost", *map(str, np.linspace(0, 9, 100))]})["v"]
+    assert (column.role, sorted(column.missing), column.note) == ("numeric", ["error", "n/a"], "2 texts are no numbers")
 
 
 def test_given_roles() -> None:
@@ -177,6 +182,7 @@ columns = st.builds(
     not_measured=st.lists(words, max_size=3),
     levels=st.lists(words, max_size=3),
     codes=st.sampled_from(CODES),
+    month_first=st.booleans(),
     note=words,
 )
 
@@ -201,9 +207,11 @@ def test_any_schema_survives_toml_and_json(tmp_path_factory: pytest.TempPathFact
         ('[columns]\nage = { role = "numerc" }', "'age' of the schema: .*did you mean 'numeric'"),
         ('[columns]\nage = { role = "numeric", rnge = [1, 2] }', "'age' of the schema: .*did you mean 'range'"),
         ('[columns]\nage = { role = "numeric", range = [2, 1] }', "'age' of the schema: range is"),
+        ('[columns]\nage = { role = "numeric", range = [0, inf] }', "two finite numbers"),
         ('[columns]\nage = { role = "numeric", range = 5 }', "range is .* given was 5"),
         ('[columns]\nage = { role = "numeric", missing = "?" }', "missing is a list of texts; given was '\\?'"),
         ('[columns]\nage = { role = "numeric", unit = 5 }', "unit is a text; given was 5"),
+        ('[columns]\nage = { role = "date", month_first = 1 }', "month_first is true or false; given was 1"),
         ('[columns]\nage = { role = "code", codes = "icd11" }', "did you mean 'icd10'"),
         ('[columns]\na = { role = "target" }\nb = { role = "target" }', "the schema has 2: a, b"),
     ],

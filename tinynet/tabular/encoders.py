@@ -229,7 +229,7 @@ def as_days(values: Array, column: Column) -> Array:
     if values.dtype != object:
         return np.full(len(values), math.nan)
     known, places = distinct(values)
-    return looked_up(dates.all_days(known, column.note.startswith("month first")), places)
+    return looked_up(dates.all_days(known, column.month_first), places)
 
 
 def kinds(values: Array, column: Column, level: int | None) -> tuple[list[str | None], Array]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.progress import Progress
 from tinynet.tabular import files
 from tinynet.tabular.cells import column, tidy
 
@@ -29,6 +30,8 @@ class Columns(dict[str, Array]):
         return len(next(iter(self.values()), ()))
 
 
+Thing = TypeVar("Thing")
+MANY = 20_000  # rows that take a second or more
 EXPECTED = (
     "a pandas or polars frame, a dictionary of columns, a row or a list of rows as dictionaries, a 2-D array, "
     "or the path of a CSV or Parquet file"
@@ -54,7 +57,8 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
     if isinstance(source, Columns):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return Columns(next(iter(files.chunks(source, header, None))))
+        (whole,) = files.chunks(source, header, None)
+        return Columns(whole)
     if isinstance(source, Mapping):
         return from_mapping(source)
     if isinstance(source, np.ndarray):
@@ -62,6 +66,15 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
     if isinstance(source, (list, tuple)):
         return from_rows(source)
     return from_frame(source)
+
+
+def watched(things: Sequence[Thing], rows: int, label: str) -> Iterator[Thing]:
+    """The things one by one, with a progress bar where the rows are so many that it takes seconds."""
+    progress = Progress(len(things), label, show=None if rows >= MANY else False)
+    for done, thing in enumerate(things):
+        progress.update(done)
+        yield thing
+    progress.close()
 
 
 def read_chunks(source: str | os.PathLike[str], rows: int = 50_000, *, header: bool | None = None) -> Iterator[Columns]:

@@ -14,7 +14,7 @@ from tinynet.tabular import codes, dates
 from tinynet.tabular.bands import band, midpoints
 from tinynet.tabular.cells import LARGEST, distinct, number, spelled
 from tinynet.tabular.clinical import unit_of, words_of
-from tinynet.tabular.frame import read
+from tinynet.tabular.frame import read, watched
 from tinynet.tabular.lists import items
 from tinynet.tabular.schema import Column
 
@@ -22,6 +22,7 @@ GAPS = {"?", "na", "n/a", "#n/a", "nan", "null", "nil", ".", "-", "--", "<na>", 
 NOT_MEASURED = {"none", "not measured", "not done", "not tested", "not performed", "not taken", "not recorded"}
 SENTINELS = {-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, -8888.0, 8888.0}
 SAMPLE = 2000  # different values in which a pattern is looked for
+MARKERS = 10  # texts among numbers that a schema lists; all of them are gaps
 LEAST = 0.95  # the share of them that must fit it
 
 PERSONS = {"patient", "subject", "person", "participant", "member", "enrollee", "beneficiary", "individual", "proband"}
@@ -108,7 +109,10 @@ def inferred(frame: Any, given: dict[str, str | None]) -> dict[str, Column]:
         if name in roles:
             raise ValueError(f"column {name!r} cannot be both the {roles[name]} and the {role}")
         roles[name] = role
-    return {name: Look(name, values).column(roles.get(name)) for name, values in columns.items()}
+    found = {}
+    for name, values in watched(list(columns.items()), columns.count, "columns seen"):
+        found[name] = Look(name, values).column(roles.get(name))
+    return found
 
 
 class Look:
@@ -130,7 +134,7 @@ class Look:
         """The column, of a role that is given or told from the values."""
         missing = self.missing
         if role is not None:
-            return Column(role, missing=missing)
+            return Column(role, missing=missing, month_first=dates.month_first(self.sample))
         if not self.values:
             return Column("ignored", missing=missing, note="no value in any row" if self.rows else "no rows")
         if len(self.values) == 1 and self.counted[0][1] == self.rows:
@@ -172,7 +176,7 @@ class Look:
     def date(self) -> Column | None:
         first = dates.month_first(self.sample)
         if self.share(lambda text: dates.days(text, first) is not None) >= LEAST:
-            return Column("date", note="month first" if first else "")
+            return Column("date", month_first=first)
         return None
 
     def number(self) -> Column | None:
@@ -197,7 +201,8 @@ class Look:
         marks = self.markers(x, weight)
         kept = ~np.isin(x, marks)
         x, weight = x[kept], weight[kept]
-        missing = [*map(spelled, marks), *(t for t in odd if not band(t))]
+        again = [t for x, t, c in parsed if x is None and c > 1 and not band(t)]
+        missing = [*map(spelled, marks), *again[:MARKERS]]
         column = self.measured(x, weight)
         column = column if column.unit else self.coded(x, whole) or column
         column.missing = missing

@@ -11,7 +11,7 @@ from tinynet.registry import unknown
 from tinynet.settings import whole
 from tinynet.tabular.encoders import ENCODERS, Encoder, fitted
 from tinynet.tabular.features import Feature
-from tinynet.tabular.frame import Columns, read
+from tinynet.tabular.frame import Columns, read, watched
 from tinynet.tabular.numeric import SCALINGS
 from tinynet.tabular.schema import Schema
 
@@ -62,7 +62,7 @@ class Preprocessor:
             raise ValueError("there are no training rows; at least one is expected")
         self._encoders = [
             one
-            for name in self.schema.features
+            for name in watched(self.schema.features, training.count, "columns fitted")
             for one in fitted(name, self.schema, training, self.numeric, self.onehot, self.least)
         ]
         return self
@@ -72,7 +72,7 @@ class Preprocessor:
         encoders, table = self._fitted(), self._read(columns)
         x = np.zeros((table.count, len(self.features)), np.float32)
         at = 0
-        for one in encoders:
+        for one in watched(encoders, table.count, "columns transformed"):
             width = len(one.features())
             one.write(table, x[:, at : at + width])
             at += width
