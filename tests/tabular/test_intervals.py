@@ -94,3 +94,5 @@ def test_estimates_in_words() -> None:
 def test_wilson_equals_the_published_example() -> None:
     """81 of 263: 0.2553 to 0.3662 (Newcombe 1998, table I, method 3)."""
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(0, 20)[0] == pytest.approx(0.0, abs=1e-12)
+    assert wilson(20, 20)[1] == pytest.approx(1.0, abs=1e-12)
