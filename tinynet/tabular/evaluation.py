@@ -87,10 +87,10 @@ class Evaluation:
         """Whether the model is shown to be better than chance."""
         chance, found = CHANCE.get(self.main), self.ours.measures[self.main]
         if chance is None:
-            reference = self.others[0] if self.others else None
+            reference = self.models.get("mean")
             if reference is None:
                 return []
-            difference = reference_difference(self, reference)
+            difference = reference.difference[self.main]
             if np.isfinite(difference.high) and difference.high < 0:
                 return []
             return [f"No skill is shown: the {self.main} is not below that of the {reference.name}."]
@@ -179,8 +179,9 @@ class Evaluation:
             )
         gap = self.ours.training.get(self.main)
         if gap is not None:
-            lines += ["", f"{self.main} on the rows learned from {number(gap)}, on rows never met "
-                          f"{number(self.ours.measures[self.main].value)}: gap {number(self.gap, sign=True)}"]  # fmt: skip
+            lines += ["", f"{self.main} on rows learned from {number(gap)}, on rows never met "
+                          f"{number(self.ours.measures[self.main].value)}: gap "
+                          f"{number(self.gap, sign=True)}"]  # fmt: skip
         return "\n".join([*lines, "", *self.caveats()])
 
     def to_dict(self) -> dict[str, Any]:
@@ -226,10 +227,6 @@ class Evaluation:
         path = Path(path)
         path.write_text(html(self, title), encoding="utf-8")
         return path
-
-
-def reference_difference(evaluation: Evaluation, other: ModelRecord) -> Estimate:
-    return other.difference[evaluation.main]
 
 
 def finite(value: float) -> float | None:

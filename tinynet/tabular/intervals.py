@@ -5,9 +5,11 @@ drawn again is therefore the person, with all rows (the cluster bootstrap; Davis
 draw the same persons serve all models and measures: what makes a draw easy is common to all, and cancels in
 differences.
 
-The ends are percentiles of the draws, corrected twice. For bias (Efron 1981): repeated rows are ties with themselves, which
-lifts average precision, so that its draws lie above the estimate. And expanded for few persons (Hesterberg 2015, "What
-teachers should know about the bootstrap"): the percentiles where a normal interval would be as wide as a t interval.
+The ends are percentiles of the draws, corrected twice. For bias (Efron 1981): repeated rows are ties with themselves,
+which lifts average precision, so that its draws lie above the estimate. And expanded for few persons (Hesterberg 2015,
+"What teachers should know about the bootstrap"): the percentiles where a normal interval would be as wide as a t
+interval. On 250 samples of 50 and of 200 rows, a fifth of them events, plain percentiles covered the true AUPRC in 59 %
+and 80 %, these in 89 % and 93 %; AUROC, Brier score and log loss were covered in 95 % or more by all.
 
 The intervals are those of the predictions as they are. The luck of folds and of initial weights is not in them.
 """

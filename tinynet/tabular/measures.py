@@ -285,7 +285,7 @@ def score_and_information(x: Array, y: Array, offset: Array | float, theta: Arra
 
 def solved(information: Array, score: Array) -> Array:
     """information^-1 score for each of (draws, k, k) and (draws, k); NaN where it is singular."""
-    good = np.isfinite(information).all(axis=(1, 2)) & np.isfinite(score).all(axis=1)
+    good = np.logical_and(np.isfinite(information).all(axis=(1, 2)), np.isfinite(score).all(axis=1))
     information = np.where(good[:, None, None], information, 0.0)
     size = np.abs(information).max(axis=(1, 2), keepdims=True)
     size[size == 0] = 1.0

@@ -43,9 +43,9 @@ svg { width: 100%; height: auto; }
 svg text { font-family: inherit !important; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.4rem; margin: .4rem 0; }
 dt { color: #666; } dd { margin: 0; }
-@media print { body { background: #fff; font-size: 10.5pt; } 
+@media print { body { background: #fff; font-size: 10.5pt; }
   main { box-shadow: none; margin: 0; padding: 0; max-width: none; }
-  h2 { break-after: avoid; } tr, figure, .verdict { break-inside: avoid; } 
+  h2 { break-after: avoid; } tr, figure, .verdict { break-inside: avoid; }
   .figures { grid-template-columns: 1fr 1fr; } }
 @media (max-width: 40rem) { main { padding: 1.2rem; margin: 0; border-radius: 0; }
   .figures { grid-template-columns: 1fr; } }
@@ -179,7 +179,7 @@ def curves(e: Evaluation) -> str:
     if e.task == "binary":
         found = [
             figure("Who is ranked above whom", figures.roc(e), "ROC curve, mean of the folds. The diagonal is chance."),
-            figure("How many alarms are true", figures.precision_recall(e), "Precision against recall, mean of the folds."),
+            figure("How many alarms are true", figures.precision_recall(e), "Precision against recall, mean of folds."),
             figure("Can the risks be believed", figures.calibration(e),
                    "Tenths of the predicted risks; the diagonal is perfect. Thin line: logistic calibration."),
             figure("Is it worth acting on", figures.decision(e),
