@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         {"train": train, "evaluate": evaluate, "predict": predict}[chosen.command](chosen)
     except BrokenPipeError:  # whoever reads has seen enough, as in `| head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be said at the end
     except (ValueError, TypeError, LookupError, ImportError, ArithmeticError, OSError) as error:
         said = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"tinynet {chosen.command}: {said}", file=sys.stderr)
