@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import tinynet
+from tinynet.tabular import commands as tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.add_argument("--out", type=Path, default=Path("out"), help="folder for bench.json and bench.png")
     gpu = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
     gpu.add_argument("--out", type=Path, help="file for what was found, as JSON")
+    tables.add(commands)
     chosen = parser.parse_args(arguments)
     if chosen.command == "bench":
         return measure(chosen.backends, chosen.peers, chosen.quick, chosen.out)
@@ -46,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from tinynet.gpu_check import check
 
         return check(chosen.out)
+    if chosen.command in ("train", "evaluate", "predict"):
+        return tables.run(chosen)
     return warmup() if chosen.command == "warmup" else gradcheck(chosen.backend)
 
 

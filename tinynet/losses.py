@@ -157,11 +157,18 @@ class Quantile(Loss):
 
 
 class Poisson(Loss):
-    """For counts: y is their mean and must be positive (end in softplus, say)."""
+    """For counts: y is their mean and must be positive (end in softplus, say).
 
-    def __init__(self, **keras: Any) -> None:
+    With `log_link` y is the logarithm of their mean, as in Poisson regression (end in linear).
+    """
+
+    def __init__(self, log_link: bool = False, **keras: Any) -> None:
         refuse_unsupported(type(self).__name__, keras)
-        super().__init__(formulas.poisson)
+        self.log_link = bool(log_link)
+        super().__init__(formulas.poisson_log_link if log_link else formulas.poisson, "poisson")
+
+    def config(self) -> dict[str, Any]:
+        return {"log_link": self.log_link}
 
     def check_targets(self, t: Array, outputs: int) -> None:
         refuse_outside(t, t >= 0, "poisson takes counts, 0 or more")

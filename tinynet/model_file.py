@@ -22,9 +22,14 @@ from tinynet.settings import whole
 
 def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) -> None:
     """Write the architecture and weights, and with `training_state` all that training needs to go on exactly."""
+    persistence.write(path, *described(model, training_state))
+
+
+def described(model: Sequential, training_state: bool = False) -> tuple[dict[str, Array], dict[str, Any]]:
+    """(tensors by name, the model's description), from which `made` makes it again."""
     network = model._built()
     tensors = {f"weights/{name}": view for name, view in model.variables().items()}
-    described: dict[str, Any] = {
+    description: dict[str, Any] = {
         "name": model.name,
         "dtype": model.dtype.name,
         "n_in": network.widths[0],
@@ -32,7 +37,7 @@ def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) 
         "layers": [{"class": type(layer).__name__, "name": layer.name, **layer.config()} for layer in model.layers],
     }
     if model.optimizer is not None and model.loss is not None:
-        described["compiled"] = {
+        description["compiled"] = {
             "optimizer": OPTIMIZERS.saved(model.optimizer),
             "loss": LOSSES.saved(model.loss) | ({"name": model.loss.name} if type(model.loss) is Loss else {}),
             "metrics": [metric.saved() for metric in model.metrics],
@@ -44,8 +49,8 @@ def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) 
         slots = model._compiled().optimizer.slots
         assert slots is not None
         tensors |= {"training/slots": slots, "training/step": network.step}
-        described["generator"] = model.generator.bit_generator.state
-    persistence.write(path, tensors, described)
+        description["generator"] = model.generator.bit_generator.state
+    return tensors, description
 
 
 def load_model(
@@ -66,9 +71,21 @@ def load_model(
     """
     if not isinstance(custom_objects, (Mapping, type(None))):
         raise TypeError(f"custom_objects is a dictionary of things by their names, not {type(custom_objects).__name__}")
-    tensors, described = persistence.read(source)
+    tensors, description = persistence.read(source)
+    if "tabular" in description:
+        raise ModelFileError("the file holds a tabular model, columns and all; tinynet.load reads it")
+    return made(tensors, description, custom_objects, compile)
+
+
+def made(
+    tensors: dict[str, Array],
+    description: dict[str, Any],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+) -> Sequential:
+    """The model that `described` described; raises ModelFileError where there can be none."""
     try:
-        return _made(tensors, described, dict(custom_objects or {}), compile)
+        return _made(tensors, description, dict(custom_objects or {}), compile)
     except ModelFileError:
         raise
     except Exception as error:  # whatever a stranger's description does to the classes that it names
