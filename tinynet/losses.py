@@ -162,7 +162,7 @@ class Poisson(Loss):
     With `log_link` y is the logarithm of their mean, as in Poisson regression (end in linear).
     """
 
-    def __init__(self, log_link: bool = False, **keras: Any) -> None:
+    def __init__(self, *, log_link: bool = False, **keras: Any) -> None:
         refuse_unsupported(type(self).__name__, keras)
         self.log_link = bool(log_link)
         super().__init__(formulas.poisson_log_link if log_link else formulas.poisson, "poisson")
