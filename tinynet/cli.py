@@ -1,4 +1,4 @@
-"""The command: `python -m tinynet demo`, `python -m tinynet gradcheck`."""
+"""The command: `python -m tinynet demo`, `gradcheck`, `quality`, `integrate` and others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
     commands.add_parser("warmup", help="compile what the numba backend needs, once, so that no fit waits for it")
+    from tinynet.tabular.integrate import command as integrate
+    from tinynet.tabular.quality import command as quality
+
+    for name, module in (("quality", quality), ("integrate", integrate)):
+        module.arguments(
+            commands.add_parser(name, help=module.HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+        )
     chosen = parser.parse_args(arguments)
+    if chosen.command == "quality":
+        return quality.run(chosen)
+    if chosen.command == "integrate":
+        return integrate.run(chosen)
     if chosen.command == "demo":
         from tinynet import demo as main_job
 

@@ -68,8 +68,8 @@ def impossible(seen: Seen) -> Iterator[Finding]:
 def outlying(numbers: Array) -> Array:
     """(n,): where a number is far from the rest, on the scale on which the rest is the more even one.
 
-    The distance is (x - median) / (1.4826 MAD), of numbers that are not 0 where most are, as they are and, where
-    none is negative, as logarithms: a quantity that is skewed, such as a cost, is far from its median only where both are.
+    The distance is (x - median) / (1.4826 MAD), of numbers that are not 0 where most are, as they are and,
+    where none is negative, as logarithms: a quantity that is skewed, such as a cost, is far where both are.
     """
     finite = np.isfinite(numbers)
     rest = numbers[finite]
