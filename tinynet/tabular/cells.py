@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 
+LARGEST = 1e100  # no measurement is beyond it: it counts as infinite
 EXACT = 2**53  # whole numbers beyond it are not exact in float64: they are identifiers, and stay text
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
@@ -49,13 +49,14 @@ def column(values: Any, name: str) -> Array:
     """
     array = values if isinstance(values, np.ndarray) else None
     if isinstance(array, np.ma.MaskedArray):
-        array = np.where(np.ma.getmaskarray(array), None, array.data.astype(object))
+        masked = np.ma.getmaskarray(array)
+        array = array.data.astype(object)
+        array[masked] = None
     if array is not None and array.ndim != 1:
-        if array.ndim == 0:
-            return column(array.reshape(1), name)
-        return column(list(array), name)
+        return from_objects(list(array), name)
     if array is not None and array.dtype.kind in "bf":
-        return np.array(array, np.float64)
+        with np.errstate(over="ignore"):  # what is too large for float64 becomes infinite
+            return np.array(array, np.float64)
     if array is not None and array.dtype.kind in "iu":
         if array.size and (array.max() > EXACT or array.min() < -EXACT):
             return texts([str(v) for v in array.tolist()])
@@ -99,14 +100,19 @@ def words(value: float) -> str | None:
 
 def texts(values: Iterable[str | None]) -> Array:
     """Text in an array: stripped, empty as None, equal texts being one object."""
-    known: dict[str | None, str | None] = {None: None}
     listed = list(values)
-    for value in dict.fromkeys(listed):
-        stripped = (value or "").strip().strip("\0").strip()
-        known[value] = stripped or None
+    known = dict.fromkeys(listed)
+    for value in known:
+        known[value] = tidy(value or "") or None
     out = np.empty(len(listed), object)
-    out[:] = [known[value] for value in listed]
+    out[:] = list(map(known.__getitem__, listed))
     return out
+
+
+def tidy(text: str) -> str:
+    """A text without blanks around it, and without halves of characters, which no file can hold."""
+    text = text.strip().strip("\0").strip()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def cell(value: Any, name: str, row: int) -> float | int | str | None:
@@ -115,6 +121,7 @@ def cell(value: Any, name: str, row: int) -> float | int | str | None:
         return None if value is None else str(value)
     if type(value).__name__ in GAPS:
         return None
+    value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if isinstance(value, np.generic):
         if value.dtype.kind in "mM":
             alone = column(np.array([value]), name)[0]
@@ -122,10 +129,12 @@ def cell(value: Any, name: str, row: int) -> float | int | str | None:
         value = value.item()
     if isinstance(value, (bool, int)):
         return int(value)
-    if isinstance(value, (float, Decimal, Fraction, Real)):
+    if isinstance(value, Decimal) and value.is_nan():  # a signalling one cannot be compared
+        return None
+    if isinstance(value, (float, Decimal, Fraction)):
         try:
             return None if value != value else float(value)
-        except (ValueError, OverflowError):
+        except OverflowError:
             return math.inf if value > 0 else -math.inf
     if isinstance(value, bytes):
         try:
@@ -146,7 +155,7 @@ def cell(value: Any, name: str, row: int) -> float | int | str | None:
         if not any(isinstance(item, (list, tuple, set, frozenset, np.ndarray)) for item in items):
             return ";".join(item if isinstance(item, str) else words(item) or "" for item in inside if item is not None)
     raise TypeError(
-        f"column {name!r} holds a {type(value).__name__} in row {row}; "
+        f"column {name!r} holds something of type {type(value).__name__} in row {row}; "
         "a cell is a number, text, a date, or a list of numbers or texts"
     )
 

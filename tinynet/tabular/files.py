@@ -1,4 +1,4 @@
-"""CSV and Parquet files, whole or in chunks of rows. What a file is, is read from its bytes, not believed from its name."""
+"""CSV and Parquet files, whole or in chunks of rows. What a file is, is told from its bytes, not from its name."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import gzip
 import io
 import itertools
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.progress import Progress
 from tinynet.tabular.cells import number, texts
 
 DELIMITERS = ",\t;|"
 SAMPLE = 65_536  # characters from which the delimiter is told
+LARGE = 10_000_000  # bytes that take seconds
 ROWS = 50_000  # rows read at a time
 FIRST_BYTES = {
     b"PAR1": "a Parquet file",
@@ -52,12 +55,12 @@ def chunks(path: str | os.PathLike[str], header: bool | None, rows: int | None) 
     if kind == "a Parquet file":
         raise ValueError(f"{file.name} is a Parquet file; rename it to end in .parquet")
     if kind == "a gzip archive" and named == ".gz":
-        return text(file, header, rows, gzip.open)
+        return text(file, header, rows, unzipped)
     if kind:
         raise ValueError(f"{file.name} is {kind}; a CSV or Parquet file is expected")
     if not first:
         raise ValueError(f"{file.name} is empty; a CSV file with a header and rows is expected")
-    return text(file, header, rows, open)
+    return text(file, header, rows, plain)
 
 
 def parquet(file: Path, rows: int | None) -> Iterator[dict[str, Array]]:
@@ -82,13 +85,21 @@ def parquet(file: Path, rows: int | None) -> Iterator[dict[str, Array]]:
         raise ValueError(f"{file.name} is a damaged Parquet file: its rows cannot be read") from None
 
 
+def unzipped(raw: BinaryIO) -> BinaryIO:
+    return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+
+
+def plain(raw: BinaryIO) -> BinaryIO:
+    return raw
+
+
 def encoding_of(file: Path, opened: Any) -> str:
     """UTF-8 or UTF-16 by their marks, UTF-8 where all bytes agree, else Windows-1252, which reads western text."""
     import codecs
 
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with opened(file, "rb") as stream:
-        first = True
+    with file.open("rb") as raw:
+        stream, first = opened(raw), True
         try:
             while block := stream.read(1 << 20):
                 if first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -100,7 +111,7 @@ def encoding_of(file: Path, opened: Any) -> str:
             decoder.decode(b"", True)
         except UnicodeDecodeError:
             return "cp1252"
-        except (OSError, EOFError, gzip.zlib.error):  # type: ignore[attr-defined]
+        except (OSError, EOFError, zlib.error):
             raise ValueError(f"{file.name} is a damaged gzip archive") from None
     return "utf-8-sig"
 
@@ -137,11 +148,11 @@ def text(file: Path, header: bool | None, rows: int | None, opened: Any) -> Iter
     from tinynet.tabular.frame import once
 
     encoding = encoding_of(file, opened)
-    with opened(file, "rt", encoding=encoding, errors="replace", newline="") as stream:
-        delimiter = delimiter_of(stream.read(SAMPLE))
-    with opened(file, "rt", encoding=encoding, errors="replace", newline="") as stream:
-        reader = csv.reader(stream, delimiter=delimiter)
-        lines = whole_lines(reader, file.name)
+    with file.open("rb") as raw, io.TextIOWrapper(opened(raw), encoding, "replace", newline="") as stream:
+        sample = stream.read(SAMPLE)
+    with file.open("rb") as raw, io.TextIOWrapper(opened(raw), encoding, "replace", newline="") as stream:
+        reader = csv.reader(stream, delimiter=delimiter_of(sample))
+        lines = whole_lines(reader, file.name, raw, file.stat().st_size)
         first = next(lines, None)
         if first is None:
             raise ValueError(f"{file.name} is empty; a CSV file with a header and rows is expected")
@@ -157,14 +168,19 @@ def text(file: Path, header: bool | None, rows: int | None, opened: Any) -> Iter
         yield from in_chunks(lines, reader, names, rows, file.name)
 
 
-def whole_lines(reader: Any, name: str) -> Iterator[list[str]]:
-    """The lines that are not empty."""
+def whole_lines(reader: Any, name: str, raw: BinaryIO, size: int) -> Iterator[list[str]]:
+    """The lines that are not empty, with a progress bar for large files."""
+    progress = Progress(size >> 20, f"{name}, MB", show=None if size > LARGE else False)
     try:
         for line in reader:
+            if reader.line_num % 5000 == 0:
+                progress.update(raw.tell() >> 20)
             if line:
                 yield line
     except csv.Error:
         raise ValueError(f"{name} cannot be read as CSV near line {reader.line_num}") from None
+    finally:
+        progress.close()
 
 
 def in_chunks(

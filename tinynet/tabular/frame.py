@@ -1,19 +1,37 @@
-"""Tables of any kind as plain columns: one dictionary of arrays, which is all that the rest of tinynet.tabular knows."""
+"""Tables of any kind as plain columns: one dictionary of arrays, all that the rest of tinynet.tabular knows."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.progress import Progress
 from tinynet.tabular import files
-from tinynet.tabular.cells import column
+from tinynet.tabular.cells import column, tidy
 
-Columns = dict[str, Array]  # each (n,): float64 with NaN for a gap, or object with str and None for a gap
 
+class Columns(dict[str, Array]):
+    """Columns by name, each (n,): float64 with NaN for a gap, or object with str and None for a gap.
+
+    `read` gives one, and takes it as it is: what is in it was looked at once.
+    """
+
+    def rows(self, chosen: Array) -> Columns:
+        """Some of the rows, by numbers or a mask."""
+        return Columns({name: values[chosen] for name, values in self.items()})
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.values()), ()))
+
+
+Thing = TypeVar("Thing")
+MANY = 20_000  # rows that take a second or more
 EXPECTED = (
     "a pandas or polars frame, a dictionary of columns, a row or a list of rows as dictionaries, a 2-D array, "
     "or the path of a CSV or Parquet file"
@@ -25,10 +43,10 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
 
     Parameters
     ----------
-    source : a frame that narwhals knows (pandas, polars, pyarrow, ...), a dictionary of columns, one row as a dictionary of
-        single values, a list of such rows, a 2-D array (its columns are named x0, x1, ...), or a path
-    header : for CSV: True, the first line holds names; False, it holds data, and columns are named x0, x1, ...; default:
-        names are expected, and a first line that looks like data is refused
+    source : a frame that narwhals knows (pandas, polars, pyarrow, ...), a dictionary of columns, one row as a
+        dictionary of single values, a list of such rows, a 2-D array (its columns are named x0, x1, ...), or a path
+    header : for CSV: True, the first line holds names; False, it holds data, and columns are named x0, x1, ...;
+        default: names are expected, and a first line that looks like data is refused
 
     Raises
     ------
@@ -36,8 +54,11 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
     ValueError : where a name comes twice, columns differ in length, or a file is not what its name says
     FileNotFoundError : where there is no such file
     """
+    if isinstance(source, Columns):
+        return source
     if isinstance(source, (str, os.PathLike)):
-        return joined(list(files.chunks(source, header, None)))
+        (whole,) = files.chunks(source, header, None)
+        return Columns(whole)
     if isinstance(source, Mapping):
         return from_mapping(source)
     if isinstance(source, np.ndarray):
@@ -47,30 +68,25 @@ def read(source: Any, *, header: bool | None = None) -> Columns:
     return from_frame(source)
 
 
+def watched(things: Sequence[Thing], rows: int, label: str) -> Iterator[Thing]:
+    """The things one by one, with a progress bar where the rows are so many that it takes seconds."""
+    progress = Progress(len(things), label, show=None if rows >= MANY else False)
+    for done, thing in enumerate(things):
+        progress.update(done)
+        yield thing
+    progress.close()
+
+
 def read_chunks(source: str | os.PathLike[str], rows: int = 50_000, *, header: bool | None = None) -> Iterator[Columns]:
     """The table in a CSV or Parquet file, `rows` rows at a time, for files larger than memory."""
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"read_chunks reads a CSV or Parquet file by its path, not {type(source).__name__}")
-    return files.chunks(source, header, rows)
-
-
-def joined(parts: list[Columns]) -> Columns:
-    """Chunks as one table; a column that is text in one chunk is text in all."""
-    if len(parts) == 1:
-        return parts[0]
-    out = {}
-    for name in parts[0]:
-        pieces = [part[name] for part in parts]
-        if len({piece.dtype for piece in pieces}) > 1:
-            out[name] = column([value for piece in pieces for value in piece.tolist()], name)
-        else:
-            out[name] = np.concatenate(pieces)
-    return out
+    return map(Columns, files.chunks(source, header, rows))
 
 
 def checked(names: Sequence[Any], columns: Sequence[Array]) -> Columns:
     """Names and columns as a table. Raises ValueError where a name comes twice or the lengths differ."""
-    texts = [name if isinstance(name, str) else str(name) for name in names]
+    texts = [tidy(str(name)) for name in names]
     once(texts)
     lengths = {len(values) for values in columns}
     if len(lengths) > 1:
@@ -80,7 +96,7 @@ def checked(names: Sequence[Any], columns: Sequence[Array]) -> Columns:
             f"columns are of different lengths: {texts[shortest]!r} has {len(columns[shortest])} rows, "
             f"{texts[longest]!r} has {len(columns[longest])}"
         )
-    return dict(zip(texts, columns, strict=True))
+    return Columns(zip(texts, columns, strict=True))
 
 
 def once(names: Sequence[str]) -> None:
@@ -126,13 +142,13 @@ def from_array(array: Array) -> Columns:
     if array.ndim != 2:
         hint = "; for a single row give x[None, :]" if array.ndim == 1 else ""
         raise ValueError(f"a table as an array has shape (rows, columns); given was {array.shape}{hint}")
-    return {f"x{i}": column(array[:, i], f"x{i}") for i in range(array.shape[1])}
+    return Columns({f"x{i}": column(array[:, i], f"x{i}") for i in range(array.shape[1])})
 
 
 def from_frame(frame: Any) -> Columns:
     """A frame of any library that narwhals knows."""
-    names = [str(name) for name in getattr(frame, "columns", [])] if not hasattr(frame, "collect_schema") else []
-    once(names)
+    if type(frame).__module__.startswith("pandas"):  # narwhals refuses it, in words of its own
+        once([str(name) for name in getattr(frame, "columns", [])])
     try:
         import narwhals as nw
     except ImportError:
@@ -142,14 +158,18 @@ def from_frame(frame: Any) -> Columns:
     except TypeError:
         raise TypeError(f"a table is {EXPECTED}; given was of type {type(frame).__name__}") from None
     eager = known.collect() if isinstance(known, nw.LazyFrame) else known
-    return checked(eager.columns, [from_series(eager[name], str(name), nw) for name in eager.columns])
+    names = [str(name) for name in eager.columns]
+    return checked(names, [from_series(one, name, nw) for name, one in zip(names, eager.iter_columns(), strict=True)])
 
 
 def from_series(series: Any, name: str, nw: Any) -> Array:
     """A column of a frame; numbers go as an array, all else cell by cell."""
     kind = series.dtype
-    if kind.is_float() or (kind.is_integer() and not series.is_null().any()) or (
-        kind == nw.Boolean and not series.is_null().any()
-    ):  # fmt: skip
-        return column(np.asarray(series.cast(nw.Float64) if kind.is_float() else series.to_numpy()), name)
+    if kind.is_float():
+        return column(np.asarray(series.cast(nw.Float64)), name)
+    if (
+        kind in (nw.Boolean, nw.Int64, nw.Int32, nw.Int16, nw.Int8, nw.UInt64, nw.UInt32, nw.UInt16, nw.UInt8)
+        and not series.is_null().any()
+    ):
+        return column(np.asarray(series.to_numpy()), name)
     return column(series.to_list(), name)

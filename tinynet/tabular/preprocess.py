@@ -9,9 +9,9 @@ import numpy as np
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
 from tinynet.settings import whole
-from tinynet.tabular.encoders import Encoder, encoder, encoder_from
+from tinynet.tabular.encoders import ENCODERS, Encoder, fitted
 from tinynet.tabular.features import Feature
-from tinynet.tabular.frame import Columns, read
+from tinynet.tabular.frame import Columns, read, watched
 from tinynet.tabular.numeric import SCALINGS
 from tinynet.tabular.schema import Schema
 
@@ -23,11 +23,13 @@ class Preprocessor:
     ----------
     schema : what the columns are; see Schema.infer
     numeric : "robust" (default; see numeric.Robust) or "quantile" (see numeric.Quantile)
-    onehot : a category of up to so many kinds becomes a column each, one of more a column of codes for Embedding; default 10
+    onehot : a category of up to so many kinds becomes a column each, one of more a column of codes for Embedding;
+        default 10
     least : a kind that fewer training rows have is rare, and shares a place with the unknown ones; default 5
 
-    A gap in a number becomes the median of the training rows, and a column "is missing" says so where training rows had any.
-    Plus and minus infinity, and numbers outside the schema's range, count as gaps. A kind that was never seen counts as rare.
+    A gap in a number becomes the median of the training rows, and a column "is missing" says so where training rows
+    had any. Infinities, and numbers beyond 1e100 or outside the schema's range, count as gaps. A kind never seen counts
+    as rare.
 
     >>> table = {"age": [61, 70, None, 58], "sex": ["f", "m", "f", "f"]}
     >>> preprocessor = Preprocessor(Schema.infer(table), least=1).fit(table)
@@ -55,23 +57,22 @@ class Preprocessor:
         rows : the training rows, as numbers or as a mask; default all
         """
         table = self._read(columns)
-        n = len(next(iter(table.values()))) if table else 0
-        chosen = np.arange(n) if rows is None else training_rows(rows, n)
-        if not len(chosen):
+        training = table if rows is None else table.rows(training_rows(rows, table.count))
+        if not training.count:
             raise ValueError("there are no training rows; at least one is expected")
         self._encoders = [
-            encoder(name, self.schema, {k: v[chosen] for k, v in table.items()}, self.numeric, self.onehot, self.least)
-            for name in self.schema.features
+            one
+            for name in watched(self.schema.features, training.count, "columns fitted")
+            for one in fitted(name, self.schema, training, self.numeric, self.onehot, self.least)
         ]
         return self
 
     def transform(self, columns: Any) -> Array:
         """X, float32 (n, features). Columns that the schema does not know are not looked at."""
         encoders, table = self._fitted(), self._read(columns)
-        n = len(next(iter(table.values()))) if table else 0
-        x = np.zeros((n, len(self.features)), np.float32)
+        x = np.zeros((table.count, len(self.features)), np.float32)
         at = 0
-        for one in encoders:
+        for one in watched(encoders, table.count, "columns transformed"):
             width = len(one.features())
             one.write(table, x[:, at : at + width])
             at += width
@@ -96,7 +97,7 @@ class Preprocessor:
         table = read(columns)
         self.schema.check(table)
         needed = [*self.schema.features, *filter(None, [self.schema.time])]
-        return {name: table[name] for name in needed if name in table} or table
+        return Columns({name: table[name] for name in needed if name in table} or table)
 
     def get_config(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; `from_config` makes the fitted preprocessor from both."""
@@ -119,7 +120,7 @@ class Preprocessor:
         made._encoders = []
         for i, entry in enumerate(config["encoders"]):
             own = {key.partition("/")[2]: a for key, a in arrays.items() if key.partition("/")[0] == str(i)}
-            made._encoders.append(encoder_from(entry, made.schema, own))
+            made._encoders.append(ENCODERS[entry["kind"]].from_config(entry, made.schema, own))
         return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ ROLES = {
     "ordinal": "levels in an order, such as age bands",
     "category": "one of several kinds without an order",
     "code": "a clinical code: icd9, icd9-procedure, icd10 or atc",
-    "date": "a date; becomes the days between it and the reference date",
+    "date": "a date; becomes the days since the row's time, or since its first date where the table has no time",
     "list": "several items in one cell, separated by ;",
     "identifier": "names a person, a stay or a row; never a feature",
     "text": "free text; not used",
@@ -42,6 +43,7 @@ class Column:
     not_measured : words that say that nothing was measured; a category of their own, since not to measure is a decision
     levels : an ordinal column's levels, in order
     codes : a code column's system
+    month_first : whether dates such as 03/04/2019 name the month first
     note : why the column has its role, for the reader
     """
 
@@ -52,6 +54,7 @@ class Column:
     not_measured: list[str] = field(default_factory=list)
     levels: list[str] = field(default_factory=list)
     codes: str = ""
+    month_first: bool = False
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -64,22 +67,26 @@ class Column:
                 isinstance(self.range, (list, tuple))
                 and len(self.range) == 2
                 and all(isinstance(end, (int, float)) and not isinstance(end, bool) for end in self.range)
-                and self.range[0] < self.range[1]
+                and -math.inf < self.range[0] < self.range[1] < math.inf
             ):
-                raise ValueError(f"range is [least, most], two numbers in that order; given was {shown(self.range)}")
+                raise ValueError(
+                    f"range is [least, most], two finite numbers in that order; given was {shown(self.range)}"
+                )
             self.range = (float(self.range[0]), float(self.range[1]))
         for name in ("missing", "not_measured", "levels"):
             value = getattr(self, name)
             if not isinstance(value, (list, tuple)) or not all(isinstance(word, (str, int, float)) for word in value):
                 raise ValueError(f"{name} is a list of texts; given was {shown(value)}")
             setattr(self, name, [str(word) for word in value])
+        if not isinstance(self.month_first, bool):
+            raise ValueError(f"month_first is true or false; given was {shown(self.month_first)}")
         for name in ("unit", "codes", "note"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} is a text; given was {shown(getattr(self, name))}")
 
     def saved(self) -> dict[str, Any]:
         """The settings that are not the default ones."""
-        plain = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
+        plain = {name: value for name, value in asdict(self).items() if value not in (None, "", [], False)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
 
@@ -105,7 +112,8 @@ class Schema:
         Parameters
         ----------
         frame : any table that `tinynet.tabular.frame.read` knows
-        target, group, time : the columns that are what is predicted, whose rows belong together, and when they were recorded
+        target, group, time : the columns that hold what is predicted, whose rows belong together, and when rows were
+            recorded
 
         Raises
         ------
@@ -239,4 +247,4 @@ def to_toml(config: dict[str, dict[str, Any]]) -> str:
 
 
 def toml_value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f").replace("Infinity", "inf")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -12,14 +12,12 @@ from tinynet.tabular.quality.view import View
 
 # English words for what happens at or after an outcome; parts of a name, and whole words that are too short for parts.
 LATER = re.compile(
-    r"death|dead|died|deceas|mortal|surviv|expire|discharg|disch|outcome|follow_?up|readmi|autopsy|dispos|charges?|"
-    r"costs?$|cst$|relapse|recur|progress|complication|offtr|off_?treat|censor|resuscit"
+    r"death|dead|died|deceas|mortal|surv(?!ey)|expire|discharg|disch|outcome|follow_?up|readmi|autopsy|dispos|charges?|"
+    r"costs?$|cst$|relapse|recur|progress|complication|off_?(trt|treat)|censor|resuscit"
 )
-LATER_WORDS = {"los", "slos", "dod", "fu", "dnr", "event", "cens", "billing", "dnrday"}
+LATER_WORDS = {"los", "slos", "dod", "fu", "dnr", "event", "cens", "billing"}
 LATER_NAMES = {"days", "status", "duration", "futime"}  # as whole names
-SCORES = re.compile(
-    r"score|apache|saps|sofa|aps$|sps$|birads|bi_?rads|risk|prognos|^surv\d|^prg\d|predict|probab|avtisst|tiss"
-)
+SCORES = re.compile(r"score|apache|saps|sofa|aps$|tiss|bi[_-]?rads|risk|prognos|predict|probab")
 
 
 def names(view: View) -> Iterator[Finding]:

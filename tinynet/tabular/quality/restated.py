@@ -12,7 +12,7 @@ from tinynet.tabular.quality.view import Seen, View
 
 NEARLY = 0.995  # of the rows whose level comes more than once
 EXACT = 1e-5  # relative: files keep six or seven digits
-SAMPLE = 3000
+SAMPLE = 1000
 MOST = 80  # columns of which sums are tried
 
 
