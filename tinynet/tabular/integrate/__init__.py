@@ -113,7 +113,7 @@ def integrate(
             bar.close()
             columns = read(connection.execute("select * from result").fetchnumpy())
         except duckdb.Error as error:
-            raise
+            raise ValueError(f"a table of the plan cannot be read: {plain(error)}") from None
         finally:
             connection.close()
     ids = {*planned.rows.key, *(b for join in [*planned.joins, *planned.events] for b in join.on.values())}

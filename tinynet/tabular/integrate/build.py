@@ -22,7 +22,7 @@ class Build:
         self.names: list[str] = []  # the columns of the result, keys first
 
     def one(self, query: str) -> Any:
-        return self.sql.execute(query).fetchone()[0]
+        return self.sql.execute(query).fetchall()[0][0]  # all of it, so that nothing stays unfinished
 
     def rows(self) -> None:
         """The table `cohort`: row_, keys, time_, and all columns of the rows' table and of the joins."""
@@ -193,7 +193,7 @@ class Build:
             f" from {view} e{other} join cohort c on {matched}"
             f" where {time} < c.time_{window}{wanted} and {item} is not null and isfinite(coalesce({number_of}, 0.0))"
         )
-        used, without = self.sql.execute("select count(*), count(*) filter (v is null) from picked").fetchone()
+        used, without = self.sql.execute("select count(*), count(*) filter (v is null) from picked").fetchall()[0]
         if without:
             self.notes.append(f"{source}: {without:,} of {used:,} rows before the prediction time hold no number in "
                               f"{events.value!r} and are left out")  # fmt: skip

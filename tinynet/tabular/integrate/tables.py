@@ -88,7 +88,7 @@ class Tables:
             f"select count(t), count(*) filter (t is null and r is not null),"
             f" count(*) filter (t <> date_trunc('day', t))"
             f" from (select {self.time(table, name)} as t, nullif(trim(cast({raw} as varchar)), '') as r from {view})"
-        ).fetchone()
+        ).fetchall()[0]
         if wrong:
             raise ValueError(
                 f"{Path(table).name}: column {name!r} holds text that is no date, in {wrong:,} rows; dates are written "
