@@ -26,7 +26,7 @@ def test_gradcheck_fails_with_a_name(monkeypatch: pytest.MonkeyPatch, capsys: py
     report = Report(1e-7)
     report.checks.append(Check(2, "Dense", "W", 0.25, 6, 0))
 
-    def prove() -> object:
+    def prove(backend: str) -> object:
         yield "Dense", [report]
         report.raise_if_failed()
 

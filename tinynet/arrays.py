@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,31 @@ def numbers(given: Any, what: str) -> Array:
     TypeError : for text or other objects
     ValueError : for ragged rows, and for NaN or infinity, with the first place
     """
+    array = given if type(given) is np.ndarray else as_array(given, what)
+    if array.dtype == object:
+        array = from_objects(array, what)
+    if array.dtype.kind not in "biuf":
+        kind = "a structure of several fields" if array.dtype.kind == "V" else f"of type {array.dtype}"
+        raise TypeError(f"{what} is {kind}; real numbers are expected")
+    if array.dtype.kind == "f" and not surely_finite(array) and not (finite := np.isfinite(array)).all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "") if where else "it"
+        raise ValueError(
+            f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first"
+        )
+    return array
+
+
+def as_array(given: Any, what: str) -> Array:
+    """An array of whatever was given."""
     if given is None:
         raise TypeError(f"{what} is missing; numbers are expected")
+    if hasattr(given, "__cuda_array_interface__"):
+        raise TypeError(f"{what} lies on a GPU; data are taken from the host, so give {what}.get() or {what}.cpu()")
     if "numpy.ma" in sys.modules and np.ma.is_masked(given):
         raise ValueError(f"{what} has masked values; fill gaps first")
     try:
-        array = np.asarray(given)
+        return np.asarray(given)
     except ValueError:
         raise ValueError(f"{what} has rows of different lengths; a table with equal rows is expected") from None
     except MemoryError:
@@ -32,18 +52,11 @@ def numbers(given: Any, what: str) -> Array:
     except Exception as error:  # an object of somebody's own
         raise TypeError(f"{what} is of type {type(given).__name__}, which gives no array: it raised "
                         f"{type(error).__name__}") from error  # fmt: skip
-    if array.dtype == object:
-        array = from_objects(array, what)
-    if array.dtype.kind not in "biuf":
-        kind = "a structure of several fields" if array.dtype.kind == "V" else f"of type {array.dtype}"
-        raise TypeError(f"{what} is {kind}; real numbers are expected")
-    if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
-        where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "") if where else "it"
-        raise ValueError(
-            f"{what} has NaN or infinity in {int((~finite).sum())} places, the first in {place}; fill gaps first"
-        )
-    return array
+
+
+def surely_finite(array: Array) -> bool:
+    """Whether the sum of squares is finite, as it is only where every number is: one pass, and no second array."""
+    return array.dtype.char in "fd" and array.flags.c_contiguous and isfinite(np.vdot(array, array))
 
 
 def from_objects(array: Array, what: str) -> Array:

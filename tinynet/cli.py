@@ -1,4 +1,4 @@
-"""The command: `python -m tinynet demo`, `gradcheck`, `quality`, `integrate` and others."""
+"""The command: `python -m tinynet demo`, and the others that `--help` lists."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import tinynet
+from tinynet.tabular import commands as tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,8 +21,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument(
         "--out", type=Path, default=Path("out"), help="folder for the figure and the model (default: out)"
     )
-    commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
+    proof = commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
+    proof.add_argument(
+        "--backend", choices=("numpy", "numba"), default="numpy", help="whose gradients (default: numpy)"
+    )
     commands.add_parser("warmup", help="compile what the numba backend needs, once, so that no fit waits for it")
+    bench = commands.add_parser("bench", help="measure training and prediction, against peers that are installed")
+    bench.add_argument("--quick", action="store_true", help="fewer networks and rounds, in less than two minutes")
+    bench.add_argument("--backends", default="numpy,numba", metavar="A,B", help="default: numpy,numba")
+    bench.add_argument(
+        "--peers", default="all", metavar="A,B", help='"all" that are installed (default), "none", or their names'
+    )
+    bench.add_argument("--out", type=Path, default=Path("out"), help="folder for bench.json and bench.png")
+    gpu = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
+    gpu.add_argument("--out", type=Path, help="file for what was found, as JSON")
+    tables.add(commands)
     from tinynet.tabular.integrate import command as integrate
     from tinynet.tabular.quality import command as quality
 
@@ -30,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commands.add_parser(name, help=module.HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
         )
     chosen = parser.parse_args(arguments)
+    if chosen.command == "bench":
+        return measure(chosen.backends, chosen.peers, chosen.quick, chosen.out)
     if chosen.command == "quality":
         return quality.run(chosen)
     if chosen.command == "integrate":
@@ -39,7 +55,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         main_job.run(chosen.out)
         return 0
-    return warmup() if chosen.command == "warmup" else gradcheck()
+    if chosen.command == "gpu-check":
+        from tinynet.gpu_check import check
+
+        return check(chosen.out)
+    if chosen.command in ("train", "evaluate", "predict"):
+        return tables.run(chosen)
+    return warmup() if chosen.command == "warmup" else gradcheck(chosen.backend)
+
+
+def measure(backends: str, peers: str, quick: bool, out: Path) -> int:
+    """Run the benchmark; wrong words are told in one sentence."""
+    from tinynet.backends import choose
+    from tinynet.bench import BACKENDS, PEERS, run
+
+    asked = [name.strip() for name in backends.split(",")]
+    others = {"all": list(PEERS), "none": []}.get(peers, [name.strip() for name in peers.split(",")])
+    for what, given, known in (("backend", asked, BACKENDS), ("peer", others, PEERS)):
+        for name in given:
+            if name not in known:
+                print(f"there is no {what} {name!r}; there are: {', '.join(known)}", file=sys.stderr)
+                return 2
+    try:
+        for name in asked:
+            choose(name)
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return 1
+    run(asked, others, quick, out)
+    return 0
 
 
 def warmup() -> int:
@@ -58,18 +102,20 @@ def warmup() -> int:
     return 0
 
 
-def gradcheck() -> int:
+def gradcheck(backend: str) -> int:
     """Print the largest error of each layer, activation and loss."""
+    from tinynet.backends import choose
     from tinynet.proof import TOLERANCE, prove
 
     print(f"{'explicit backward against central differences, float64':<68} {'compared':>8} {'error':>9}")
     worst = 0.0
     try:
-        for what, reports in prove():
+        choose(backend)
+        for what, reports in prove(backend):
             compared, error = sum(r.compared for r in reports), max(r.error for r in reports)
             print(f"{what:<68} {compared:>8} {error:>9.1e}", flush=True)
             worst = max(worst, error)
-    except tinynet.GradientError as error:
+    except (tinynet.GradientError, ImportError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"all gradients agree; largest relative error {worst:.1e}, tolerance {TOLERANCE:.0e}")

@@ -30,6 +30,8 @@ from tinynet.layers import Embedding, Layer
 from tinynet.losses import Objective
 from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
+from tinynet.optimizers import SGD
+from tinynet.training import Training
 
 if TYPE_CHECKING:
     from tinynet.compiled import Compiled
@@ -104,7 +106,8 @@ def gradcheck(
 
     Parameters
     ----------
-    model : a compiled model; it is not changed, a float64 copy is checked
+    model : a compiled model; it is not changed, a float64 copy is checked; with the backend "numba" the parameters'
+        gradients are those of compiled code, and the differences NumPy's
     x, y, sample_weight : as for `fit`; a few rows are enough
     tolerance : the largest relative error that passes; default 1e-6
     elements : at most so many elements of each tensor are compared, drawn at random; default 200
@@ -118,7 +121,13 @@ def gradcheck(
     network = state.network.copy(np.float64)
     w = Workspace(network, len(data["X"]), True, state.target_columns, input_gradient=True)
     w.x[...], w.t[...], w.weight[...] = data["X"], data["T"], data["weights"]
-    report = _check(Problem(network, w, state.objective), tolerance, elements)
+    problem = Problem(network, w, state.objective)
+    if model.backend == "numba":
+        unused = SGD()
+        unused.bind(network)
+        machine = model._trainer(Training(network, state.objective, unused, state.target_columns), model.backend)
+        problem.by_machine = partial(machine.gradient, {"X": w.x, "T": w.t, "weights": w.weight})
+    report = _check(problem, tolerance, elements)
     report.raise_if_failed()
     return report
 
@@ -171,6 +180,7 @@ class Problem:
     ) -> None:
         self.network, self.w, self.objective, self.cotangent = network, w, objective, cotangent
         self.entered = [w.x]  # what enters each layer, then what enters the loss
+        self.by_machine: Callable[[], Any] | None = None  # another backend, which makes the parameters' gradients
 
     def value(self, ops: Operations, first: int = 0) -> float:
         """The scalar, from what enters layer `first` (counted from 0) on."""
@@ -192,6 +202,9 @@ class Problem:
         assert d is not None
         network.backward(ops, w, d, self.objective or Objective(Formula(lambda y, t: y), fused=False))
         self.entered = [*w.inputs, y]
+        if self.by_machine is not None:
+            network.gradients[...] = np.nan
+            self.by_machine()
         for index, layer in enumerate(network.layers, 1):
             kind, views, dx = type(layer).__name__, network.views[index - 1], w.input_gradients[index - 1]
             if dx is None:

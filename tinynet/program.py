@@ -43,7 +43,9 @@ def tensors_of(
     add(w.total, "total", "state")
     if optimizer is not None and optimizer.slots is not None and optimizer.square_norm is not None:
         add(optimizer.slots, "slots", "slots")
+        add(optimizer.no_slots, "no_slots", "slots")
         add(optimizer.hyper, "hyper", "state")
+        add(optimizer.decay_hyper, "decay_hyper", "state")
         add(optimizer.square_norm, "square_norm", "state")
     for name, array in given.items():
         add(array, name, "data", (None, *array.shape[1:]))
@@ -125,13 +127,15 @@ class Program:
         return "\n".join(lines)
 
 
-def record(network: Network, objective: Objective, optimizer: Optimizer, batch: int, target_columns: int) -> Program:
-    """The program of one training step on `batch` rows.
+def record(
+    network: Network, objective: Objective, optimizer: Optimizer | None, batch: int, target_columns: int
+) -> Program:
+    """The program of one training step on `batch` rows; without an optimizer it ends with the gradients.
 
     The step is carried out, on a copy of the network and on rows of zeros, and written down while it runs.
     """
     network = network.copy()
-    optimizer = optimizer.copy(network)
+    optimizer = None if optimizer is None else optimizer.copy(network)
     w = Workspace(network, batch, True, target_columns)
     n_in = network.widths[0]
     data = {"X": np.zeros((batch, n_in)), "T": np.zeros((batch, target_columns)), "weights": np.ones((batch, 1))}
@@ -160,7 +164,8 @@ class Replay:
     Parameters
     ----------
     program : what to carry out
-    state : the flat vectors and the state by name: parameters, gradients, slots, hyper, step, value, alive, ...
+    state : the flat vectors and the state by name: parameters, gradients, slots, hyper, decay_hyper, step, value,
+        alive, ...
     n : the number of rows of a batch; default the program's
     """
 
@@ -176,6 +181,7 @@ class Replay:
             self.arrays[tensor] = part.view(tensor.dtype).reshape(tensor.sizes(self.n))
         self.state.setdefault("total", np.full(1, float(self.n)))
         self.state.setdefault("square_norm", np.zeros(1, program.output.dtype))
+        self.state.setdefault("no_slots", np.zeros((0, 1), program.output.dtype))
 
     def array(self, tensor: Tensor, given: Mapping[str, Array]) -> Array:
         if tensor.space == "work":

@@ -6,6 +6,7 @@ A message shows what was given only where it is short and no data: a number or a
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,18 @@ def shown(value: Any) -> str:
         inside = ", ".join(map(shown, value))
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     return f"of type {type(value).__name__}"
+
+
+def flag(what: str, value: Any) -> bool:
+    """`value` as True or False, 1 and 0 being these too; ValueError where it is neither."""
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, (int, np.integer)) and value in (0, 1)):
+        raise ValueError(f"{what} is True or False; given was {shown(value)}")
+    return bool(value)
+
+
+def one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
+    """Whether a plain value is among those allowed; an array or a table is among none."""
+    return isinstance(value, (bool, int, float, str, type(None))) and value in allowed
 
 
 def whole(what: str, value: Any, least: int) -> int:
@@ -51,3 +64,8 @@ def real(
         said = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound))
         raise ValueError(f"{what} is {said or 'a number'}; given was {shown(value)}")
     return float(value)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,14 +11,16 @@ import numpy as np
 
 from tinynet import data as door
 from tinynet.arrays import replace
+from tinynet.backends import prediction
+from tinynet.batches import Batches, come_in_batches
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Embedding, Input, Layer
 from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
+from tinynet.prediction import ROWS, Prediction
 from tinynet.random import new_generator
+from tinynet.registry import unknown
 from tinynet.settings import shown, whole
-
-PREDICTION_ROWS = 1024  # rows that go through the network together: enough for BLAS, few enough for the cache
 
 
 def precision(dtype: Any) -> np.dtype:
@@ -38,7 +40,9 @@ class Stack:
         self.layers: list[Layer] = []
         self.network: Network | None = None
         self._columns: int | None = None
-        self._idle: dict[int, list[Workspace]] = {}  # prediction memory that nobody uses at present
+        self.backend = "numpy"
+        self.threads: int | None = None  # that share a step; None follows the rule of the step's size
+        self._idle: list[Prediction] = []  # that nobody uses at present: several threads may predict at once
         if layers is not None and not isinstance(layers, (list, tuple)):
             raise TypeError(f"layers is a list, as in [tn.layers.Dense(8)], not {type(layers).__name__}")
         for layer in layers or []:
@@ -80,7 +84,7 @@ class Stack:
         seed = int(self.generator.integers(2**63))
         self.network = Network(self.layers, columns, self.dtype, self.generator, seed)
         self._columns = columns
-        self._idle = {}
+        self._idle = []
         for layer, specs, views in zip(self.layers, self.network.specifications, self.network.views, strict=True):
             layer.variables = {name: views[name] for name in specs}
 
@@ -108,40 +112,62 @@ class Stack:
     def _checked_inputs(self, x: Any, what: str = "x") -> Array:
         """x (rows, n_in) as the model takes it; nothing is built yet."""
         array = door.inputs(x, self._columns, self.dtype, what)
-        self._outputs(array.shape[1])
+        if self.network is None:
+            self._outputs(array.shape[1])
         if isinstance(self.layers[0], Embedding):
             self.layers[0].check_codes(array)
         return array
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", out: Array | None = None
-    ) -> Array:
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
+        *, out: Array | None = None,
+    ) -> Array:  # fmt: skip
         """y (rows, n_out) for x (rows, n_in). Several threads may predict with one model at the same time.
 
         Parameters
         ----------
-        x : (rows, n_in) numbers
+        x : (rows, n_in) numbers; or batches of them, also (x, y), of which y is left alone
         batch_size : how many rows go through the network together; default 1024, which only decides the speed
         verbose : Keras's; nothing is printed
+        steps : how many batches of a generator; default all that come
         out : (rows, n_out) in the model's precision, where y is written to; default a new array
         """
-        size = PREDICTION_ROWS if batch_size is None else whole("batch_size", batch_size, 1)
+        size = ROWS if batch_size is None else whole("batch_size", batch_size, 1)
+        if come_in_batches(x, None):
+            if out is not None:
+                raise ValueError("out is for x as one table; with batches leave it out")
+            wanted = None if steps is None else whole("steps", steps, 1)
+            return np.concatenate([self.predict(part, batch_size) for part in Batches(x, wanted).inputs()])
         array = self._checked_inputs(x)
-        network, ops = self._built(array), Operations()
-        shape = (len(array), network.widths[-1])
-        if out is None:
-            out = np.empty(shape, self.dtype)
-        elif not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != self.dtype:
-            given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-            raise ValueError(f"out is an array of {self.dtype} {shape}; given was {given}")
-        with np.errstate(all="ignore"):
-            for start in range(0, len(array), size):
-                part = array[start : start + size]
-                w = self._borrow(network, len(part))
-                out[start : start + size] = network.forward(ops, w, part, training=False)
-                if w.n <= PREDICTION_ROWS:  # larger ones are not worth their memory
-                    self._idle.setdefault(w.n, []).append(w)
-        return out
+        network = self._built(array)
+        if out is not None:
+            shape = (len(array), network.widths[-1])
+            if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != self.dtype:
+                given = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+                raise ValueError(f"out is an array of {self.dtype} {shape}; given was {given}")
+        idle = self._idle  # which build and compile replace: what comes back late is dropped with the old list
+        try:
+            predict = idle.pop()
+        except IndexError:
+            predict = self.predictor()
+        y = predict(array, out, size)
+        idle.append(predict)
+        return y
+
+    def predictor(self) -> Prediction:
+        """A function y = f(x) for one thread, which leaves out `predict`'s checks: the quickest way for one row.
+
+        It runs on the model's backend and sees every change of the parameters; x (n, n_in) is an array of finite
+        numbers, and codes of an Embedding are in range. Make one for each thread.
+
+        >>> import numpy as np, tinynet as tn
+        >>> model = tn.Sequential([tn.layers.Dense(1, input_shape=[2])])
+        >>> f = model.predictor()
+        >>> x = np.ones((1, 2), "float32")
+        >>> bool((f(x) == model.predict(x)).all())
+        True
+        """
+        return prediction(self._built(), self.backend, self.threads)
 
     def predict_on_batch(self, x: Any) -> Array:
         """As predict, all rows at once."""
@@ -155,19 +181,6 @@ class Stack:
         network = self._built(array)
         with np.errstate(all="ignore"):
             return network.forward(Operations(), Workspace(network, len(array), True), array, True).copy()
-
-    def _borrow(self, network: Network, n: int) -> Workspace:
-        """Memory for n rows that nobody else uses; kept for the next call of that size."""
-        idle = self._idle.get(n)
-        try:
-            w = idle.pop() if idle else None
-        except IndexError:  # another thread was faster
-            w = None
-        if w is not None and w.memories[0].step is network.step:
-            return w
-        if len(self._idle) > 2:
-            self._idle = {}
-        return Workspace(network, n, False)
 
     def variables(self) -> dict[str, Array]:
         """Every parameter by name, as a view: writing into it changes the model."""
@@ -189,8 +202,38 @@ class Stack:
         """How many numbers are learned."""
         return sum(p.size for p in self._built().parameter_list())
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers with their output shapes and numbers of parameters."""
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or with that number, counted from 0. Raises ValueError where there is none."""
+        if (name is None) == (index is None):
+            raise ValueError("get_layer takes a name, or index=, and not both")
+        if index is not None:
+            if whole("index", index, 0) >= len(self.layers):
+                raise ValueError(f"the model has layers 0 to {len(self.layers) - 1}; there is no layer {index}")
+            return self.layers[index]
+        found = {layer.name: layer for layer in self.layers}
+        if name not in found:
+            raise ValueError(unknown("layer", name, [str(known) for known in found]))
+        return found[name]
+
+    @property
+    def input_shape(self) -> tuple[None, int]:
+        """(None, columns of x)."""
+        return None, self._built().widths[0]
+
+    @property
+    def output_shape(self) -> tuple[None, int]:
+        """(None, columns of y)."""
+        return None, self._built().widths[-1]
+
+    @property
+    def weights(self) -> list[Array]:
+        """The parameters themselves, in Keras's order: writing into them changes the model."""
+        return self._built().parameter_list()
+
+    def summary(
+        self, line_length: int | None = None, positions: Any = None, print_fn: Callable[[str], Any] = print
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters; the first two are Keras's, unused."""
         network = self._built()
         rows = [("Layer (type)", "Output shape", "Parameters")]
         for layer, width, specs in zip(self.layers, network.widths[1:], network.specifications, strict=True):

@@ -13,14 +13,18 @@ from tinynet.optimizers import Optimizer
 
 def training_step(
     ops: Operations, network: Network, w: Workspace, data: Mapping[str, Array], order: Array,
-    objective: Objective, optimizer: Optimizer,
+    objective: Objective, optimizer: Optimizer | None,
 ) -> Array:  # fmt: skip
-    """One step of gradient descent on the rows of `data` that `order` names; returns the outputs y (n, n_out)."""
+    """One step of gradient descent on the rows of `data` that `order` names; returns the outputs y (n, n_out).
+
+    Without an optimizer it ends with the gradients.
+    """
     ops.gather(data["X"], order, w.x)
     ops.gather(data["T"], order, w.t)
     ops.gather(data["weights"], order, w.weight)
     y = network.forward(ops, w, w.x, training=True)
     d = network.loss_and_gradient(ops, w, y, objective)
     network.backward(ops, w, d, objective)
-    optimizer.update(ops, network)
+    if optimizer is not None:
+        optimizer.update(ops, network)
     return y

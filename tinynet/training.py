@@ -81,6 +81,14 @@ class Training:
                 after_batch(batch, float(network.value[0]) / (start + len(rows)))
         return float(network.value[0]) / len(order)
 
+    def gradient(self, data: Mapping[str, Array]) -> float:
+        """The mean loss of all rows as one batch of a training; `network.gradients` becomes its gradient."""
+        network, rows = self.network, len(data["X"])
+        network.value[...] = 0.0
+        with np.errstate(all="ignore"):
+            training_step(self.ops, network, self.workspace(rows), data, np.arange(rows), self.objective, None)
+        return float(network.value[0]) / rows
+
     def mean_loss(self, data: Mapping[str, Array], batch_size: int, outputs: Array) -> float:
         """The mean loss of all rows without training on them; `outputs` (rows, n_out) is filled."""
         network, rows = self.network, len(data["X"])

@@ -83,11 +83,22 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"backend": "nunba"}, "backend is 'auto', 'numpy' or 'numba'; given was 'nunba'"),
-        ({"backend": None}, "backend is 'auto', 'numpy' or 'numba'"),
+        ({"backend": "nunba"}, "backend is 'auto', 'numpy', 'numba' or 'cupy'; given was 'nunba'"),
+        ({"backend": None}, "backend is 'auto', 'numpy', 'numba' or 'cupy'"),
         ({"threads": 0}, "threads is a whole number of at least 1"),
     ],
 )
 def test_senseless_settings(options: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         model(**options)
+
+
+def test_what_is_set_between_two_fits_is_seen() -> None:
+    """A dropout rate and a clipping that were changed on the objects hold from the next fit on."""
+    found = []
+    for backend in ("numpy", "numba"):
+        made = model(backend=backend)
+        made.fit(X, Y, epochs=1, verbose=0)
+        made.layers[1].rate, made.optimizer.clipnorm = 0.6, 1e-3
+        found.append(made.fit(X, Y, epochs=2, verbose=0).history["loss"])
+    assert found[1] == pytest.approx(found[0], rel=1e-10)

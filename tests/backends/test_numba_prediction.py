@@ -1,5 +1,7 @@
 """Prediction by numba says what the network says, for one row and for many; compiling ahead of time."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ pytest.importorskip("threadpoolctl")
 
 from paired_training import distance, training
 
-from tinynet.backends.numba_prediction import ALONE, LONGEST, Prediction
+from tinynet.backends.numba_prediction import ALONE, LONGEST, NumbaPrediction
 from tinynet.backends.numba_training import NumbaTraining
 from tinynet.backends.numba_warmup import warmup
 from tinynet.layers import Dense, Dropout, Embedding, LayerNormalization
@@ -39,12 +41,14 @@ def by_numpy(found, x):
 @pytest.mark.parametrize("n", [1, 2, ALONE, ALONE + 1, 1000, LONGEST + 5])
 def test_any_number_of_rows(n, threads, dtype):
     found, x = network(dtype), rows(n, dtype)
-    assert distance([Prediction(found, threads)(x)], [by_numpy(found, x)]) < (1e-12 if dtype == "float64" else 1e-5)
+    assert distance([NumbaPrediction(found, threads)(x)], [by_numpy(found, x)]) < (
+        1e-12 if dtype == "float64" else 1e-5
+    )
 
 
 def test_no_rows_and_rows_that_do_not_fit():
     found = network()
-    predict = Prediction(found)
+    predict = NumbaPrediction(found)
     assert predict(rows(0)).shape == (0, 3)
     with pytest.raises(ValueError, match="x has 5 columns"):
         predict(np.zeros((2, 4)))
@@ -52,7 +56,7 @@ def test_no_rows_and_rows_that_do_not_fit():
 
 def test_parameters_are_those_of_the_moment_and_layouts_are_any():
     found = network()
-    predict, x = Prediction(found), np.asfortranarray(rows(10, "float64"))
+    predict, x = NumbaPrediction(found), np.asfortranarray(rows(10, "float64"))
     before = predict(x)
     found.parameters[:] *= 0.5
     assert distance([predict(x)], [by_numpy(found, x.astype("float32"))]) < 1e-5
@@ -61,21 +65,29 @@ def test_parameters_are_those_of_the_moment_and_layouts_are_any():
 
 def test_nan_stays_in_its_row():
     found, x = network(), rows(200)
-    expected = Prediction(found)(x)
+    expected = NumbaPrediction(found)(x)
     x[7, 2] = np.nan
-    y = Prediction(found)(x)
+    y = NumbaPrediction(found)(x)
     assert np.isnan(y[7]).all()
     assert np.array_equal(np.delete(y, 7, 0), np.delete(expected, 7, 0))
 
 
-def test_one_row_in_place():
-    found = network()
-    predict = Prediction(found)
-    x, y = predict.in_place()
-    for row in rows(5):
-        x[0] = row
-        predict.again()
-        assert np.array_equal(y, predict(row[None]))
+@pytest.mark.parametrize("n", [1, 7, 100])
+def test_into_an_array_of_any_layout(n):
+    found, x = network(), rows(n)
+    predict = NumbaPrediction(found)
+    expected = predict(x)
+    for out in (np.empty((n, 3), "float32"), np.empty((3, n), "float32").T, np.empty((n, 6), "float32")[:, ::2]):
+        assert predict(x, out) is out
+        assert np.array_equal(out, expected)
+
+
+def test_a_copy_has_memory_of_its_own():
+    found, x = network(), rows(9)
+    predict = NumbaPrediction(found)
+    twin = copy.copy(predict)
+    assert twin.x is not predict.x
+    assert np.array_equal(twin(x), predict(x))
 
 
 def test_warmup_says_what_it_compiles():

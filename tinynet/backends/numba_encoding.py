@@ -59,7 +59,8 @@ class Encoder:
         sample_rows.append(self.move(moves.scatter, [self.program.output, self.columns(self.program.output)]))
         step_rows = []
         updates = any(row.operation == "update" for _, row in steps)
-        if updates and shared.threads > 1:
+        sums = any(t.space == "gradients" for _, row in samples for t in row.tensors())
+        if sums and shared.threads > 1:
             low, high = shared.slices[thread]
             others = [array_pointer(g) + low * self.itemsize for g in shared.gradients[1:]]
             mine = array_pointer(shared.gradients[0]) + low * self.itemsize
@@ -94,7 +95,7 @@ class Encoder:
             return array_pointer(self.shared.gradients[self.thread]) + tensor.offset * self.itemsize
         if tensor.name == "square_norm":
             return array_pointer(self.square_norm)
-        if tensor.space == "state" and tensor.name != "hyper":
+        if tensor.space == "state" and tensor.name not in ("hyper", "decay_hyper"):
             place = {"step": F.STEP, "value": F.VALUE, "alive": F.ALIVE, "total": F.TOTAL}[tensor.name]
             return array_pointer(self.frame) + 8 * place
         name = tensor.space if tensor.space in ("parameters", "slots") else tensor.name

@@ -1,13 +1,12 @@
 """Training by replay: the program of one step, recorded once, then carried out batch after batch in compiled code.
 
-It has the face of `Training`. The network's parameters, its gradients and the optimizer's slots and hyper are worked on
-where they are; the step, the loss and the sign of life are copied in where an epoch begins and back where compiled code
-pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
+It has the face of `Training`. The network's parameters, its gradients, and the optimizer's slots and scalars are worked
+on where they are; the step, the loss and the sign of life are copied in where an epoch begins and back where compiled
+code pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,13 +15,15 @@ import numpy as np
 
 from tinynet.backends.numba_encoding import UNPACKED
 from tinynet.backends.numba_machine import Machine
+from tinynet.backends.recordings import record_evaluation
 from tinynet.costs import flops
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Objective
-from tinynet.network import Network, Workspace
+from tinynet.network import Network
 from tinynet.optimizers import Optimizer
-from tinynet.program import Program, record, tensors_of
-from tinynet.recorder import Recorder, array_pointer
+from tinynet.program import Program, record
+from tinynet.recorder import array_pointer
+from tinynet.settings import cores
 from tinynet.training import NonFiniteError, Training
 
 CHUNK_SECONDS = 0.05
@@ -30,11 +31,6 @@ SLOWEST = 1e9  # FLOPs a second, until the first stretch has been timed
 KEPT_MACHINES = 4
 # Of one step; with less, threads wait longer for each other's gradients than they save.
 FLOPS_A_THREAD, ROWS_A_THREAD = 1_200_000, 48
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work_of(program: Program, batch: int) -> int:
@@ -58,22 +54,6 @@ def block_for(program: Program, rows: int) -> int:
     fits = UNPACKED // widest
     most = 512 if fits < 64 or fits >= 512 else 1 << (fits.bit_length() - 1)
     return max(1, min(most, rows))
-
-
-def record_evaluation(network: Network, objective: Objective, batch: int, target_columns: int) -> Program:
-    """The program of the loss of a batch that is not trained on: forward as in prediction, and the loss."""
-    network = network.copy()
-    w = Workspace(network, batch, True, target_columns)
-    sizes = {"X": network.widths[0], "T": target_columns, "weights": 1}
-    data = {name: np.zeros((batch, columns), network.dtype) for name, columns in sizes.items()}
-    order = np.arange(batch)
-    recorder = Recorder(tensors_of(network, w, None, {**data, "order": order}))
-    with np.errstate(all="ignore"):
-        for name, out in (("X", w.x), ("T", w.t), ("weights", w.weight)):
-            recorder.gather(data[name], order, out)
-        y = network.forward(recorder, w, w.x, training=False)
-        network.loss_and_gradient(recorder, w, y, objective)
-    return Program(recorder.rows, batch, recorder.tensors[id(y)])
 
 
 class NumbaTraining(Training):
@@ -101,12 +81,13 @@ class NumbaTraining(Training):
         return {**vars(self), "machines": {}}
 
     def program(self, kind: str) -> Program:
-        """The step, or the evaluation, as recorded on a few rows: it is the same for any number of them."""
+        """The step, the gradient or the evaluation, recorded on a few rows: it is the same for any number of them."""
         if kind not in self.programs:
-            if kind == "step":
-                found = record(self.network, self.objective, self.optimizer, 2, self.target_columns)
-            else:
+            if kind == "evaluation":
                 found = record_evaluation(self.network, self.objective, 2, self.target_columns)
+            else:
+                optimizer = self.optimizer if kind == "step" else None
+                found = record(self.network, self.objective, optimizer, 2, self.target_columns)
             self.programs[kind] = found
         return self.programs[kind]
 
@@ -116,7 +97,7 @@ class NumbaTraining(Training):
         assert optimizer.slots is not None
         arrays = {
             "parameters": network.parameters, "gradients": network.gradients,
-            "slots": optimizer.slots, "hyper": optimizer.hyper,
+            "slots": optimizer.slots, "hyper": optimizer.hyper, "decay_hyper": optimizer.decay_hyper,
         }  # fmt: skip
         program = self.program(kind)
         if (kind, batch) not in self.work:
@@ -131,6 +112,10 @@ class NumbaTraining(Training):
         return self.machines[key]
 
     def prepare(self, batch_size: int) -> None:
+        """Also records anew, so that what was set since in a layer or the optimizer (`rate`, `clipnorm`) is seen."""
+        kept = self.programs.pop("step", None)
+        if kept is not None and kept != self.program("step"):
+            self.programs, self.machines, self.work = {}, {}, {}
         self.machine("step", batch_size)
 
     def ready(self, data: Mapping[str, Array]) -> dict[str, Array]:
@@ -182,18 +167,27 @@ class NumbaTraining(Training):
             done = reached
         return float(network.value[0]) / rows
 
+    def gradient(self, data: Mapping[str, Array]) -> float:
+        return self.all_rows("gradient", data, None)
+
     def mean_loss(self, data: Mapping[str, Array], batch_size: int, outputs: Array) -> float:
         """As `Training.mean_loss`; all rows are one batch, since nothing is learned between them."""
         network, rows = self.network, len(data["X"])
         if not rows:
             return super().mean_loss(data, batch_size, outputs)
-        machine = self.machine("evaluation", rows)
         said = np.require(outputs, network.dtype, ["C", "W"])
-        machine.begin(network, self.ready(data), np.arange(rows), said)
-        machine.run(1)
-        machine.finish(network)
+        loss = self.all_rows("evaluation", data, said)
         if said is not outputs:
             outputs[...] = said
+        return loss
+
+    def all_rows(self, kind: str, data: Mapping[str, Array], outputs: Array | None) -> float:
+        """The mean loss of a program that is run once, with all rows as one batch."""
+        network, rows = self.network, len(data["X"])
+        machine = self.machine(kind, rows)
+        machine.begin(network, self.ready(data), np.arange(rows), outputs)
+        machine.run(1)
+        machine.finish(network)
         return float(network.value[0]) / rows
 
 

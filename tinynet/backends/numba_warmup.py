@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinynet import activations, losses, optimizers
-from tinynet.backends.numba_prediction import Prediction
+from tinynet.backends.numba_prediction import NumbaPrediction
 from tinynet.backends.numba_training import NumbaTraining
 from tinynet.layers import Dense, Dropout, Embedding, LayerNormalization
 from tinynet.network import Network
@@ -50,4 +50,4 @@ def step(
     state = NumbaTraining(network, chosen.objective(activations.get(last)), optimizer, columns, threads=2)
     data = {"X": np.zeros((4, 3), dtype), "T": np.zeros((4, columns), dtype), "weights": np.ones((4, 1), dtype)}
     state.epoch(data, np.arange(4), 4)
-    Prediction(network)(data["X"])
+    NumbaPrediction(network)(data["X"])

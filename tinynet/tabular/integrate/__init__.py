@@ -116,7 +116,10 @@ def integrate(
             raise ValueError(f"a table of the plan cannot be read: {plain(error)}") from None
         finally:
             connection.close()
-    ids = {*planned.rows.key, *(b for join in [*planned.joins, *planned.events] for b in join.on.values())}
+    ids = {
+        *planned.rows.key,
+        *(b for on in [one.on for one in planned.joins] + [one.on for one in planned.events] for b in on.values()),
+    }
     return Integrated(columns, build.flow, table_one(columns, planned.rows.target, ids), build.notes)
 
 

@@ -1,0 +1,87 @@
+"""One contestant's process: it reads a request in JSON from each line and answers with a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from tinynet.bench.predictors import BULK, PREDICTORS, SERVED
+from tinynet.bench.problem import Problem
+from tinynet.bench.trainers import TRAINERS
+
+CALLS = 2000  # one-row predictions that are timed at a time
+
+
+def peak_memory() -> float:
+    """The most memory this process has had, in MB."""
+    import resource  # not on Windows, where it is left out
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def train(name: str, threads: int, asked: list[Any]) -> Any:
+    """An epoch at each `next`: (seconds, loss). The problem is prepared before the first."""
+    columns, hidden, batch, rows = asked
+    problem = Problem(columns, tuple(hidden), batch, rows)
+    epoch = TRAINERS[name](problem, threads)
+    for number in range(10**9):
+        order = problem.order(number)
+        start = time.perf_counter()
+        loss = epoch(order)
+        yield time.perf_counter() - start, loss
+
+
+def predict(name: str, threads: int, rows: int) -> Any:
+    """At each `next`, the seconds of each of many calls with one row, or of one call with many."""
+    answer = PREDICTORS[name](threads)
+    x = np.random.default_rng(0).standard_normal((rows, SERVED.columns)).astype(np.float32)
+    expected = by_hand(x[:1])
+    if np.abs(answer(x)[:1] - expected).max() > 1e-4:
+        raise ValueError(f"{name} predicts something else")
+    calls = CALLS if rows == 1 else 1
+    for _ in range(calls):
+        answer(x)
+    while True:
+        seconds = []
+        for _ in range(calls):
+            start = time.perf_counter()
+            answer(x)
+            seconds.append(time.perf_counter() - start)
+        yield seconds
+
+
+def by_hand(x: Any) -> Any:
+    """The served network, written out."""
+    w = SERVED.weights()
+    for i in range(0, len(w), 2):
+        x = x @ w[i] + w[i + 1]
+        x = np.maximum(x, 0) if i < len(w) - 2 else x
+    return x
+
+
+def main() -> None:
+    """Requests: ["train", name, threads, problem], ["one row" or "bulk", name, threads], ["again"], ["memory"]."""
+    source: Any = None
+    for line in sys.stdin:
+        what, *given = json.loads(line)
+        try:
+            if what == "train":
+                source = train(*given)
+            elif what in ("one row", "bulk"):
+                name, threads = given
+                source = predict(name, threads, 1 if what == "one row" else BULK)
+            answer: Any = peak_memory() if what == "memory" else next(source)
+        except ImportError:
+            answer = {}
+        except Exception as error:  # a peer's: the others go on without it
+            answer = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
