@@ -36,9 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gpu = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
     gpu.add_argument("--out", type=Path, help="file for what was found, as JSON")
     tables.add(commands)
+    from tinynet.tabular.integrate import command as integrate
+    from tinynet.tabular.quality import command as quality
+
+    for name, module in (("quality", quality), ("integrate", integrate)):
+        module.arguments(
+            commands.add_parser(name, help=module.HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+        )
     chosen = parser.parse_args(arguments)
     if chosen.command == "bench":
         return measure(chosen.backends, chosen.peers, chosen.quick, chosen.out)
+    if chosen.command == "quality":
+        return quality.run(chosen)
+    if chosen.command == "integrate":
+        return integrate.run(chosen)
     if chosen.command == "demo":
         from tinynet import demo as main_job
 

@@ -1,0 +1,168 @@
+"""Accuracy: values that cannot be, that hardly can be, and that were rounded by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.quality.report import Finding, listed, rows_are
+from tinynet.tabular.quality.view import Seen, View
+
+FAR = 10.0  # robust standard deviations from the median, as they are, and FAR_LOG as logarithms: hardly possible
+RARE = 0.01  # what is far in more rows than this is how the quantity is distributed
+FAR_LOG = 7.0
+LEVELS = 12  # whole numbers of at most so many levels are a scale
+SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 888.0, 777.0)
+PREFERRED = 0.40  # share of last digits that are 0 or 5; by chance one in five is
+LONGEST_LIFE = 123.0 * 365.25  # days: the oldest age known is 122 years
+BIRTH = {"dob", "birth", "born", "birthdate", "dateofbirth", "birthday"}
+
+
+def accuracy(view: View) -> Iterator[Finding]:
+    digits: list[Seen] = []
+    strange: dict[str, int] = {}
+    for seen in view.others:
+        if seen.dated:
+            continue
+        if seen.numeric:
+            yield from impossible(seen)
+            if seen.name not in view.set_aside:
+                if sentinel := sentinels(seen):
+                    text = f"{seen.name!r}: {rows_are(sentinel)} at a far number that often stands for a gap"
+                    yield Finding("accuracy", "hidden gap", "serious", [seen.name], sentinel, text)
+                elif far := int(outlying(seen.numbers).sum()) or off_scale(seen):
+                    strange[seen.name] = far
+                if preferred(seen) > PREFERRED:
+                    digits.append(seen)
+    if strange:
+        text = f"{listed(list(strange))}: {sum(strange.values()):,} values are implausibly far from the column's others"
+        yield Finding(
+            "accuracy", "implausible", "warning", list(strange), max(strange.values()), text,
+            {name: float(far) for name, far in strange.items()},
+        )  # fmt: skip
+    if digits:
+        names = [seen.name for seen in digits]
+        text = f"{listed(names)}: last digits 0 and 5 are preferred, so the numbers were rounded by hand"
+        yield Finding(
+            "accuracy", "digit preference", "note", names, view.rows, text,
+            {seen.name: round(preferred(seen), 3) for seen in digits},
+        )  # fmt: skip
+    yield from dates(view)
+
+
+def impossible(seen: Seen) -> Iterator[Finding]:
+    infinite = int(np.isinf(seen.numbers).sum())
+    if infinite:
+        text = f"{seen.name!r} is infinite in {rows_are(infinite)}"
+        yield Finding("accuracy", "infinite", "serious", [seen.name], infinite, text)
+    if seen.column.range is not None:
+        least, most = seen.column.range
+        outside = int(((seen.numbers < least) | (seen.numbers > most)).sum())
+        if outside:
+            text = f"{seen.name!r} is outside its possible range, {least:g} to {most:g}, in {rows_are(outside)}"
+            yield Finding("accuracy", "impossible", "serious", [seen.name], outside, text)
+
+
+def outlying(numbers: Array) -> Array:
+    """(n,): where a number is far from the rest, on the scale on which the rest is the more even one.
+
+    The distance is (x - median) / (1.4826 MAD), of numbers that are not 0 where most are, as they are and,
+    where none is negative, as logarithms: a quantity that is skewed, such as a cost, is far where both are.
+    """
+    finite = np.isfinite(numbers)
+    rest = numbers[finite]
+    if len(rest) and (rest == np.median(rest)).mean() > 0.25:
+        rest = rest[rest != np.median(rest)]
+    if len(rest) < 30 or len(np.unique(rest)) < 10:
+        return np.zeros(len(numbers), bool)
+    far = finite & (distance(numbers, rest) > FAR)
+    if (rest >= 0).all() and far.any():
+        positive = np.where(finite & (numbers > 0), numbers, np.nan)
+        far &= distance(np.log(positive), np.log(rest[rest > 0])) > FAR_LOG
+    return far if far.sum() <= max(RARE * finite.sum(), 1) else np.zeros(len(numbers), bool)
+
+
+def distance(numbers: Array, rest: Array) -> Array:
+    middle = np.median(rest)
+    spread = max(1.4826 * np.median(np.abs(rest - middle)), np.ptp(np.quantile(rest, [0.05, 0.95])) / 3.29)
+    with np.errstate(invalid="ignore"):
+        away: Array = np.nan_to_num(np.abs(numbers - middle) / max(spread, 1e-300), nan=0.0, posinf=0.0)
+    return away
+
+
+def off_scale(seen: Seen) -> int:
+    """Rows outside a scale of whole numbers, such as 0 and 55 where the others are 2, 3, 4, 5, 6.
+
+    Below a scale a step must be missing; above it, where counts run thin by themselves, the whole length of the scale.
+    """
+    if not seen.whole or not 4 <= len(seen.known) <= LEVELS:
+        return 0
+    order = np.argsort(seen.values)
+    levels, counts = seen.values[order], seen.counts[order]
+    cuts = np.flatnonzero(np.diff(levels) > 1) + 1
+    parts = [list(part) for part in np.split(np.arange(len(levels)), cuts)]
+    body = max(parts, key=lambda part: counts[part].sum())
+    if len(body) < 4 or counts[body].sum() < 0.95 * counts.sum():
+        return 0
+    low, high = levels[body[0]], levels[body[-1]]
+    outside = (levels < low) | (levels > high + (high - low))
+    return int(counts[outside].sum()) if counts[outside].sum() <= RARE * counts.sum() else 0
+
+
+def sentinels(seen: Seen) -> int:
+    """Rows with 999, -9 or the like where that number is alone, beyond all others, and comes at least three times."""
+    at = [i for i, value in enumerate(seen.values) if value in SENTINELS]
+    for i in at:
+        value = seen.values[i]
+        rest = np.sort(np.delete(seen.values, i))
+        rest = rest[np.isfinite(rest)]
+        if len(rest) < 5 or seen.counts[i] < 3:
+            continue
+        span, step = rest[-1] - rest[0], (np.diff(rest)[-1] if value > 0 else np.diff(rest)[0])
+        alone = value > rest[-1] + max(0.5 * span, 3 * step) if value > 0 else value < rest[0] and rest[0] >= 0
+        if alone and (value > 0 or len(rest) > LEVELS or value < -1):
+            return int(seen.counts[i])
+    return 0
+
+
+def preferred(seen: Seen) -> float:
+    """The share of whole numbers of two and more digits that end in 0 or 5; 0 where there are too few to say."""
+    values = np.abs(seen.values)
+    usable = (values >= 10) & np.isfinite(values)
+    counts = seen.counts[usable]
+    if not seen.whole or usable.sum() < 20 or counts.sum() < 100:
+        return 0.0
+    return float(counts[values[usable] % 5 == 0].sum() / counts.sum())
+
+
+def dates(view: View) -> Iterator[Finding]:
+    """Dates to come, and lives longer than any known."""
+    import datetime
+
+    from tinynet.tabular.quality.view import EPOCH
+
+    tomorrow = (datetime.datetime.now() - EPOCH).days + 2.0
+    dated = [seen for seen in view.seen.values() if seen.dated]
+    late = [seen for seen in dated if (np.nan_to_num(seen.days, nan=-np.inf) > tomorrow).any()]
+    if late:
+        count = int(np.any([np.nan_to_num(seen.days, nan=-np.inf) > tomorrow for seen in late], axis=0).sum())
+        names = [seen.name for seen in late]
+        text = f"{listed(names)}: {rows_are(count)} with dates in the future; they may have been shifted to hide them"
+        yield Finding("accuracy", "future date", "warning", names, count, text)
+    for birth in dated:
+        if not BIRTH & {"".join(birth.words), *birth.words}:
+            continue
+        for other in dated:
+            with np.errstate(invalid="ignore"):
+                old = int((other.days - birth.days > LONGEST_LIFE).sum())
+                early = int((other.days < birth.days - 1).sum())
+            if other is not birth and old:
+                text = (
+                    f"{other.name!r} is more than 123 years after {birth.name!r} in {rows_are(old)}: ages were hidden"
+                )
+                yield Finding("accuracy", "impossible age", "serious", [birth.name, other.name], old, text)
+            if other is not birth and early:
+                text = f"{other.name!r} is before {birth.name!r} in {rows_are(early)}"
+                yield Finding("accuracy", "before birth", "serious", [birth.name, other.name], early, text)

@@ -1,0 +1,106 @@
+"""A column that alone predicts the target too well: known after it, made from it, or worth a closer look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinynet import metrics
+from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.quality.report import Finding, percent, rows_are
+from tinynet.tabular.quality.view import Seen, View
+
+TOO_GOOD = 0.90  # AUROC of one column alone
+TOO_GOOD_R2 = 0.80  # R2 of one column alone
+HIGH = 0.75  # AUROC that is looked at where it also stands out from the other columns'
+STANDS_OUT = 4.0  # times the median of the columns' AUROC - 1/2
+FOLDS = 5
+PRIOR = 5.0  # rows that the whole table's mean counts for in a level's mean
+MOST = 20_000  # rows that are used; more change an AUROC by less than 0.01
+EXPECTED = 20.0  # rows of other classes that a level should have, and has none of
+LEVELS = 300
+
+
+def alone(view: View) -> Iterator[Finding]:
+    target = view.target
+    if target is None or len(target.known) < 2:
+        return
+    rng = np.random.default_rng(0)
+    rows = np.flatnonzero(target.present)
+    rows = np.sort(rng.choice(rows, MOST, replace=False)) if len(rows) > MOST else rows
+    if len(rows) < 50:
+        return
+    owner = view.person.places[rows] if view.person is not None else np.arange(len(rows))
+    fold = rng.permutation(owner.max() + 2)[owner] % FOLDS  # a person is in one fold
+    names = [seen.name for seen in view.features if not seen.dated]
+    scores = {name: score(view[name].codes[rows], target, rows, fold) for name in names}
+    if not view.classes:
+        for name, r2 in scores.items():
+            if r2 >= TOO_GOOD_R2:
+                text = (
+                    f"{name!r} alone predicts {target.name!r} with R2 {r2:.2f} (cross-validated; {TOO_GOOD_R2} is the "
+                    "threshold): is it known before, and no part of it?"
+                )
+                yield Finding("leakage", "predicts alone", "serious", [name], len(rows), text, {"R2": round(r2, 4)})
+        return
+    usual = float(np.median([abs(s - 0.5) for s in scores.values()])) if scores else 0.0
+    for name, auroc in scores.items():
+        out = auroc >= HIGH and auroc - 0.5 >= STANDS_OUT * usual and len(scores) >= 10
+        if auroc >= TOO_GOOD or out:
+            text = f"{name!r} alone predicts {target.name!r} with AUROC {auroc:.2f} (cross-validated" + (
+                f"; {TOO_GOOD} is the threshold): is it known before the outcome, and not made from it?"
+                if auroc >= TOO_GOOD
+                else f"), far above the columns' median of {usual + 0.5:.2f}: is it a verdict, a score or an outcome?"
+            )
+            severity = "serious" if auroc >= TOO_GOOD else "warning"
+            yield Finding("leakage", "predicts alone", severity, [name], len(rows), text, {"AUROC": round(auroc, 4)})
+    yield from one_class(view, target)
+
+
+def score(codes: Array, target: Seen, rows: Array, fold: Array) -> float:
+    """The target from the level's mean in the other folds: AUROC, one class against the rest, weighted; or R2."""
+    if not target.continuous:
+        classes = [k for k, count in enumerate(target.counts) if count >= 2 * FOLDS]
+        classes = classes[1:] if len(target.known) == 2 else classes
+        truths = [(target.places[rows] == k).astype(float) for k in classes]
+    else:
+        truths = [target.numbers[rows]]
+    total = weight = 0.0
+    for truth in truths:
+        guess = np.empty(len(rows))
+        for k in range(FOLDS):
+            held = fold == k
+            mean = truth[~held].mean() if (~held).any() else 0.0
+            count = np.bincount(codes[~held], minlength=codes.max() + 1)
+            sums = np.bincount(codes[~held], truth[~held], minlength=codes.max() + 1)
+            guess[held] = ((sums + PRIOR * mean) / (count + PRIOR))[codes[held]]
+        ones = np.ones(len(rows))
+        if target.continuous:
+            return metrics.r2_score(truth[:, None], guess[:, None], ones)
+        value = metrics.auc(truth[:, None], guess[:, None], ones)
+        total, weight = total + value * truth.sum(), weight + truth.sum()
+    return total / weight if weight else 0.5
+
+
+def one_class(view: View, target: Seen) -> Iterator[Finding]:
+    """Levels, or gaps, in which all rows are of one class, where at least 20 of others were to be expected."""
+    have = target.present
+    share = target.counts / target.counts.sum()
+    for seen in view.features:
+        codes = np.asarray(seen.places + 1) if len(seen.known) <= LEVELS else (seen.places >= 0).astype(int)
+        width = int(codes.max()) + 1
+        table = np.bincount(codes[have] * len(share) + target.places[have], minlength=width * len(share))
+        table = table.reshape(width, len(share))
+        size = table.sum(axis=1)
+        pure = (table.max(axis=1) == size) & (size * (1 - share[table.argmax(axis=1)]) >= EXPECTED)
+        if pure.any():
+            gap, levels, count = bool(pure[0]), int(pure[1:].sum()), int(size[pure].sum())
+            where = " and ".join(
+                [f"{levels} of its {len(seen.known)} values"] * bool(levels) + ["the rows where it is missing"] * gap
+            )
+            text = (
+                f"{seen.name!r}: in {where} ({rows_are(count)}, {percent(count / view.rows)}) {target.name!r} is "
+                "always the same: these rows are decided, or the column is known after the outcome"
+            )
+            yield Finding("leakage", "decides the target", "serious", [seen.name], count, text)
