@@ -33,6 +33,7 @@ ROOMS = [
         "fitting",
         "gradcheck",
         "explain_step",
+        "drawing",
         "graph",
     ),
     ("persistence",),
