@@ -15,6 +15,7 @@ help:
 	@echo 'make test          the tests, with the coverage of the engine'
 	@echo 'make nightly       the long hunts, and every test with new random draws'
 	@echo 'make test-oracles  Keras itself against its numbers that the tests keep (installs Keras and JAX; takes long)'
+	@echo 'make test-gpu-less  the GPU backend as far as a machine without a GPU can prove it (installs CuPy and NVRTC)'
 	@echo 'make lint          style and types'
 	@echo 'make notebooks     execute every notebook, every cell'
 	@echo 'make clean         remove all that these made, .venv and out included'
@@ -30,7 +31,12 @@ nightly: .venv/has-dev
 
 # Keras itself, live, against the numbers that the tests keep of it.
 test-oracles: .venv/has-oracles
-	@for script in curves defaults fit; do KERAS_BACKEND=jax $(VENV_PYTHON) tests/oracles/keras_$$script.py || exit 1; done
+	@for script in curves defaults fit scripts; do KERAS_BACKEND=jax $(VENV_PYTHON) tests/oracles/keras_$$script.py || exit 1; done
+
+# Every kernel through NVIDIA's compiler, for every architecture: needs CuPy and NVRTC, but neither GPU nor driver.
+test-gpu-less: .venv/has-gpu-less
+	@$(VENV_PYTHON) -m pytest tests/backends/test_device_*.py
+	@$(VENV_PYTHON) -m tinynet gpu-check || test $$? -eq 1
 
 lint: .venv/has-dev
 	@$(VENV_PYTHON) -m ruff check
@@ -60,6 +66,11 @@ clean:
 	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[oracles]'
 	@touch $@
 
+.venv/has-gpu-less: .venv/has-dev
+	@echo 'Installing CuPy and NVRTC into .venv ...'
+	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[gpu-less]'
+	@touch $@
+
 # A Python without ensurepip (Debian's, without python3-venv) makes an environment without pip. The pip outside can put
 # a pip into it: --target is allowed where the system's own packages are "externally managed", and every pip has it.
 .venv/has-pip: $(VENV_PYTHON)
@@ -85,5 +96,5 @@ clean:
 # No recipe: where this file is missing, or newer because Python was upgraded, the rule above makes .venv anew.
 $(VENV_PYTHON):
 
-.PHONY: help demo test nightly test-oracles lint notebooks clean
+.PHONY: help demo test nightly test-oracles test-gpu-less lint notebooks clean
 .NOTPARALLEL:

@@ -22,9 +22,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import tinynet as tn
 from tinynet import demo
 from tinynet.demo import compare, deploy, recipe
-from tinynet.demo.compare import Estimate
 from tinynet.demo.recipe import Data, Fit, Scaling
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.intervals import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -336,13 +336,6 @@ def test_pairing_makes_the_difference_sharper() -> None:
     assert near.difference.value == pytest.approx(near.ours.value - near.theirs.value)
     for estimate in (near.ours, near.theirs, near.difference):
         assert estimate.low <= estimate.value <= estimate.high
-
-
-def test_wilson_equals_the_published_example() -> None:
-    """81 of 263: 0.2553 to 0.3662 (Newcombe 1998, table I, method 3)."""
-    assert compare.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert compare.wilson(0, 20)[0] == pytest.approx(0.0, abs=1e-12)
-    assert compare.wilson(20, 20)[1] == pytest.approx(1.0, abs=1e-12)
 
 
 def test_malignant_is_one(data: Data) -> None:

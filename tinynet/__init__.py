@@ -15,8 +15,8 @@ from tinynet.training import NonFiniteError
 
 if TYPE_CHECKING:
     from tinynet.model_file import load_model
-    from tinynet.model_file import load_model as load
     from tinynet.persistence import ModelFileError
+    from tinynet.tabular.predictor import load
 
 __all__ = [
     "Formula",
@@ -46,7 +46,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """What reads files is loaded when first asked for: hashlib, json and pathlib would double the time of import."""
-    if name in ("load", "load_model"):  # Keras's name, and a short one
+    if name == "load":  # also what a tabular estimator saved
+        from tinynet.tabular.predictor import load
+
+        return load
+    if name == "load_model":
         from tinynet.model_file import load_model
 
         return load_model
@@ -54,6 +58,10 @@ def __getattr__(name: str) -> Any:
         from tinynet.persistence import ModelFileError
 
         return ModelFileError
-    if name == "models":
-        return import_module("tinynet.models")
-    raise AttributeError(f"module 'tinynet' has no attribute {name!r}")
+    if name in ("models", "utils"):
+        return import_module(f"tinynet.{name}")
+    if name.startswith("_"):  # Python itself asks for these
+        raise AttributeError(f"module 'tinynet' has no attribute {name!r}")
+    from tinynet.registry import unknown
+
+    raise AttributeError(unknown("thing in tinynet", name, [*__all__, "models", "utils"]))

@@ -39,6 +39,8 @@ def as_array(given: Any, what: str) -> Array:
     """An array of whatever was given."""
     if given is None:
         raise TypeError(f"{what} is missing; numbers are expected")
+    if hasattr(given, "__cuda_array_interface__"):
+        raise TypeError(f"{what} lies on a GPU; data are taken from the host, so give {what}.get() or {what}.cpu()")
     if "numpy.ma" in sys.modules and np.ma.is_masked(given):
         raise ValueError(f"{what} has masked values; fill gaps first")
     try:

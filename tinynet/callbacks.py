@@ -1,4 +1,4 @@
-"""Callbacks: what happens between epochs. The history of a fit, and stopping early."""
+"""Callbacks: what happens between epochs. Names, defaults and order of calls as in Keras 3."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.settings import real, shown, whole
+from tinynet.registry import unknown
+from tinynet.settings import one_of, real, shown, whole
 
 Logs = dict[str, float]
 
@@ -31,11 +32,20 @@ class Callback:
 
     Epochs and batches are counted from 0. `logs` holds numbers by name: after a batch the epoch's loss so far; after
     an epoch its loss and metrics, and the same with `val_` of the validation data. `self.params` holds epochs, steps
-    (in an epoch; None where unknown) and verbose.
+    (in an epoch; None where unknown) and verbose. On numba, whose steps run in stretches of about 50 ms, the calls for
+    a stretch's batches come in order after it.
     """
 
     model: Trained
     params: dict[str, Any]
+
+    def set_model(self, model: Any) -> None:
+        """What `fit` calls first."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """What `fit` calls next."""
+        self.params = params
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
@@ -54,6 +64,47 @@ class Callback:
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After each step."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Before validation, and before `evaluate(callbacks=...)`."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """After them, with the loss and metrics found."""
+
+    @property
+    def listens_to_batches(self) -> bool:
+        """Whether its class does something before or after each step."""
+        own = type(self)
+        return (
+            own.on_train_batch_begin is not Callback.on_train_batch_begin
+            or own.on_train_batch_end is not Callback.on_train_batch_end
+        )
+
+
+class LambdaCallback(Callback):
+    """Functions by the names of their moments, as in `LambdaCallback(on_epoch_end=lambda epoch, logs: ...)`.
+
+    Raises TypeError for a moment that there is not.
+    """
+
+    def __init__(self, **functions: Callable[..., Any]) -> None:
+        moments = [name for name in vars(Callback) if name.startswith("on_")]
+        for name, function in functions.items():
+            if name not in moments:
+                raise TypeError(unknown("moment of a callback", name, moments))
+            if function is not None:
+                setattr(self, name, function)
+
+    @property
+    def listens_to_batches(self) -> bool:
+        return bool({"on_train_batch_begin", "on_train_batch_end"} & vars(self).keys())
+
+
+class TerminateOnNaN(Callback):
+    """Ends training where the loss or a gradient stops being finite, with the weights of the step before.
+
+    Without it `fit` raises NonFiniteError there, which names the step; with it `fit` returns.
+    """
 
 
 class History(Callback):
@@ -123,6 +174,7 @@ class EarlyStopping(Monitor):
     ----------
     monitor, min_delta, mode, verbose : as for `Monitor`; defaults "val_loss", 0, "auto", 0
     patience : how many epochs without improvement are borne; default 0
+    baseline : an improvement begins the waiting anew only where it is better than this; default none
     restore_best_weights : whether the weights of the best epoch are put back; default False, as in Keras
     start_from_epoch : epochs before this one are not looked at; default 0
     """
@@ -134,12 +186,14 @@ class EarlyStopping(Monitor):
         patience: int = 0,
         verbose: int = 0,
         mode: str = "auto",
+        baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, min_delta, mode, verbose)
         self.patience = whole("patience", patience, 0)
         self.start_from_epoch = whole("start_from_epoch", start_from_epoch, 0)
+        self.baseline = None if baseline is None else real("baseline", baseline)
         self.restore_best_weights = restore_best_weights
         self.on_train_begin()
 
@@ -151,12 +205,14 @@ class EarlyStopping(Monitor):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch < self.start_from_epoch:
             return
+        self.waited += 1
         if self.improves(logs):
-            self.best_epoch, self.waited = epoch, 0
+            self.best_epoch = epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.lowest < self.sign * self.baseline - self.min_delta:
+                self.waited = 0
             return
-        self.waited += 1
         if self.waited >= max(self.patience, 1):
             self.stopped_epoch = epoch
             self.say(epoch, f"stopped early, {self.monitor} was best in epoch {self.best_epoch + 1}")
@@ -203,6 +259,8 @@ class ReduceLROnPlateau(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         better = self.improves(logs)
+        if logs is not None:  # Keras's histories have the rate of the epoch too
+            logs["learning_rate"] = self.model.optimizer.learning_rate
         if self.cooling:
             self.cooling -= 1
             self.waited = 0
@@ -218,13 +276,32 @@ class ReduceLROnPlateau(Monitor):
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate before each epoch to schedule(epoch, learning_rate)."""
+    """Sets the learning rate before each epoch to schedule(epoch, learning_rate), or schedule(epoch).
 
-    def __init__(self, schedule: Callable[[int, float], float]) -> None:
-        self.schedule = schedule
+    The history has it as "learning_rate". With `verbose` a line says what it is set to.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        if not callable(schedule):
+            raise TypeError(f"schedule is a function of (epoch, learning_rate), not {type(schedule).__name__}")
+        self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self.model.optimizer.learning_rate = float(self.schedule(epoch, self.model.optimizer.learning_rate))
+        import inspect  # imported where used: it would double the time of import
+
+        optimizer = self.model.optimizer
+        try:
+            inspect.signature(self.schedule).bind(epoch, 0.0)
+            given: tuple[Any, ...] = (epoch, optimizer.learning_rate)
+        except (TypeError, ValueError):  # it takes the epoch alone
+            given = (epoch,)
+        optimizer.learning_rate = self.schedule(*given)
+        if self.verbose:
+            print(f"epoch {epoch + 1}: learning rate {optimizer.learning_rate:g}")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = self.model.optimizer.learning_rate
 
 
 class ModelCheckpoint(Monitor):
@@ -235,6 +312,10 @@ class ModelCheckpoint(Monitor):
     filepath : where; may name the epoch and its numbers, as in "out/{epoch:02d}-{val_loss:.3f}.safetensors"
     monitor, mode, verbose : as for `Monitor`; defaults "val_loss", "auto", 0
     save_best_only : only where the number is the best so far; default False
+    save_weights_only : leave out the optimizer's slots, the step and the generator; default False. The file is a
+        whole model all the same
+    save_freq : "epoch"; Keras's other frequencies are not supported
+    initial_value_threshold : with save_best_only, only a number better than this is saved; default none
     training_state : keep the optimizer's slots, the step and the generator too; default True, as in Keras
     """
 
@@ -244,11 +325,19 @@ class ModelCheckpoint(Monitor):
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
+        save_weights_only: bool = False,
         mode: str = "auto",
+        save_freq: str = "epoch",
+        initial_value_threshold: float | None = None,
         training_state: bool = True,
     ) -> None:
         super().__init__(monitor, 0.0, mode, verbose)
-        self.filepath, self.save_best_only, self.training_state = str(filepath), save_best_only, training_state
+        if not one_of(save_freq, ("epoch",)):
+            raise ValueError(f"save_freq is 'epoch', a save after each one; given was {shown(save_freq)}")
+        if initial_value_threshold is not None:
+            self.lowest = self.sign * real("initial_value_threshold", initial_value_threshold)
+        self.filepath, self.save_best_only = str(filepath), save_best_only
+        self.training_state = training_state and not save_weights_only
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if not self.save_best_only or self.improves(logs):

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import tinynet
+from tinynet.tabular import commands as tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--peers", default="all", metavar="A,B", help='"all" that are installed (default), "none", or their names'
     )
     bench.add_argument("--out", type=Path, default=Path("out"), help="folder for bench.json and bench.png")
+    gpu = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
+    gpu.add_argument("--out", type=Path, help="file for what was found, as JSON")
+    tables.add(commands)
     chosen = parser.parse_args(arguments)
     if chosen.command == "bench":
         return measure(chosen.backends, chosen.peers, chosen.quick, chosen.out)
@@ -40,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         main_job.run(chosen.out)
         return 0
+    if chosen.command == "gpu-check":
+        from tinynet.gpu_check import check
+
+        return check(chosen.out)
+    if chosen.command in ("train", "evaluate", "predict"):
+        return tables.run(chosen)
     return warmup() if chosen.command == "warmup" else gradcheck(chosen.backend)
 
 

@@ -10,13 +10,16 @@ import numpy as np
 from tinynet import data as door
 from tinynet import losses
 from tinynet.arrays import in_precision, numbers
-from tinynet.backends import choose, missing
+from tinynet.backends import BACKENDS, NAMES, choose, missing
+from tinynet.fitting import free_name
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Input, Layer
 from tinynet.losses import Loss
 from tinynet.metrics import Metric, metric_list
 from tinynet.network import Workspace
 from tinynet.optimizers import OPTIMIZERS, Optimizer
+from tinynet.prediction import Prediction
+from tinynet.registry import unknown
 from tinynet.settings import shown, whole
 from tinynet.stack import Stack
 from tinynet.training import NonFiniteError, Training
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from tinynet.explain_step import Explanation
     from tinynet.graph import Graph
 
+OF_KERAS = ("run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss")
 AUTO_STEPS, AUTO_FLOPS = 10_000, 2e10  # from where a second or so of NumPy is worth compiled code
 
 
@@ -48,6 +52,7 @@ class Compiled(Stack):
         weighted_metrics: Sequence[str | Callable[..., Any]] | None = None,
         backend: str = "auto",
         threads: int | None = None,
+        **keras: Any,
     ) -> None:
         """Choose the optimizer, the loss, the metrics and the machine.
 
@@ -57,19 +62,30 @@ class Compiled(Stack):
         loss : a name, an object of `tn.losses`, or a formula of one's own with its derivative
         metrics : names or functions of (y_true, y_pred); each row counts once, whatever its sample weight
         weighted_metrics : the same, with rows counted by their sample weights
-        backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); or "auto", which takes
-            numba where it is installed and a fit is long enough to pay for it; `model.backend` says which it took
+        backend : "numpy"; "numba", compiled code over threads (pip install 'tinynet[fast]'); "cupy", an NVIDIA GPU
+            (pip install 'tinynet[gpu12]' or 'tinynet[gpu13]', by the driver's CUDA), which also predicts; or "auto",
+            which takes numba where it is installed and a fit is long enough to pay for it; `model.backend` says which
+            it took
         threads : how many threads share a step on numba; default by a fixed rule of the step's size
+        keras : run_eagerly, jit_compile, steps_per_execution and auto_scale_loss choose how Keras runs a step, and are
+            not needed here; loss_weights may be None
 
         Raises
         ------
         ValueError, TypeError : for what is not known, in one sentence; nothing is changed then
-        ImportError : for "numba" where it is not installed
+        ImportError : for "numba" or "cupy" where it is not installed
+        RuntimeError : for "cupy" where there is no GPU to use, with what is missing
         """
-        if not isinstance(backend, str) or backend not in ("auto", "numpy", "numba"):
-            raise ValueError(f"backend is 'auto', 'numpy' or 'numba'; given was {shown(backend)}")
-        if backend == "numba":
+        if not isinstance(backend, str) or backend not in NAMES:
+            raise ValueError(f"backend is {BACKENDS}; given was {shown(backend)}")
+        if backend in ("numba", "cupy"):
             choose(backend)
+        for setting, value in keras.items():
+            if setting not in (*OF_KERAS, "loss_weights"):
+                own = ["optimizer", "loss", "metrics", "weighted_metrics", "backend", "threads", *OF_KERAS]
+                raise TypeError(unknown("setting of compile", setting, own))
+            if setting == "loss_weights" and value is not None:
+                raise ValueError("loss_weights is for models of several outputs; this one has a single loss")
         shared = None if threads is None else whole("threads", threads, 1)
         chosen = OPTIMIZERS.get(optimizer), None if loss is None else losses.get(loss)
         measured = metric_list("metrics", metrics), metric_list("weighted_metrics", weighted_metrics)
@@ -82,6 +98,15 @@ class Compiled(Stack):
         if self.optimizer is None or self.loss is None:
             raise RuntimeError("the model has no loss yet; call compile(optimizer=..., loss=...) first")
         return self.optimizer, self.loss
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in order: the loss, then the metrics."""
+        names: dict[str, float] = {}
+        for kept, other in ((self.metrics, ""), (self.weighted_metrics, "weighted_")):
+            for metric in kept:
+                names[free_name(metric.name, other + metric.name, names)] = 0.0
+        return ["loss", *names]
 
     def _compiled(self, x: Any = None) -> Training:
         """The network in training."""
@@ -98,8 +123,15 @@ class Compiled(Stack):
         """The same state of training on another machine."""
         if backend == "numpy":
             return state
-        trainer = choose(backend)[0]
-        made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, self.threads)  # type: ignore[call-arg]
+        trainer: Any = choose(backend)[0]
+        options = {"threads": self.threads} if backend == "numba" else {}
+        made: Training = trainer(state.network, state.objective, state.optimizer, state.target_columns, **options)
+        return made
+
+    def predictor(self) -> Prediction:
+        if self.optimizer is None or self.loss is None or self.backend != "cupy":
+            return super().predictor()
+        made: Prediction = self._compiled().predictor()  # type: ignore[attr-defined]
         return made
 
     def _take_machine(self, steps: int, rows: int, batch_size: int) -> None:

@@ -122,7 +122,7 @@ def gradcheck(
     w = Workspace(network, len(data["X"]), True, state.target_columns, input_gradient=True)
     w.x[...], w.t[...], w.weight[...] = data["X"], data["T"], data["weights"]
     problem = Problem(network, w, state.objective)
-    if model.backend != "numpy":
+    if model.backend == "numba":
         unused = SGD()
         unused.bind(network)
         machine = model._trainer(Training(network, state.objective, unused, state.target_columns), model.backend)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import Registry
-from tinynet.settings import real
+from tinynet.settings import real, whole
 
 Shape = tuple[int, ...]
 
@@ -29,7 +29,7 @@ class Initializer:
 
     def config(self) -> dict[str, Any]:
         """What `__init__` takes to make this initializer again."""
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if name != "seed" or value is not None}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
@@ -59,24 +59,41 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
-class RandomUniform(Initializer):
+class Random(Initializer):
+    """The base of those that draw. With a `seed` an initializer draws the same numbers each time it is asked, whatever
+    the model's generator; the numbers are NumPy's and not those of Keras. Default None: the model's generator draws.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = None if seed is None else whole("seed", seed, 0)
+
+    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return self.draw(shape, generator if self.seed is None else np.random.default_rng(self.seed))
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
+        raise NotImplementedError
+
+
+class RandomUniform(Random):
     """Uniform between `minval` and `maxval`."""
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
         self.minval = real("minval", minval)
         self.maxval = real("maxval", maxval, least=self.minval)
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.uniform(self.minval, self.maxval, shape)
 
 
-class RandomNormal(Initializer):
+class RandomNormal(Random):
     """Normal with `mean` and `stddev`."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
         self.mean, self.stddev = real("mean", mean), real("stddev", stddev, least=0.0)
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.normal(self.mean, self.stddev, shape)
 
 
@@ -92,48 +109,55 @@ def truncated_normal(deviation: float, shape: Shape, generator: np.random.Genera
     return drawn * (deviation / CUT_NORMAL_DEVIATION)
 
 
-class GlorotUniform(Initializer):
+class TruncatedNormal(RandomNormal):
+    """Normal with `mean` and `stddev`, drawn again beyond two standard deviations."""
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return self.mean + truncated_normal(self.stddev * CUT_NORMAL_DEVIATION, shape, generator)
+
+
+class GlorotUniform(Random):
     """Uniform within sqrt(6 / (fan_in + fan_out)) of 0 (Glorot and Bengio 2010): Keras's default for kernels."""
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         limit = (6.0 / sum(fans(shape))) ** 0.5
         return generator.uniform(-limit, limit, shape)
 
 
-class GlorotNormal(Initializer):
+class GlorotNormal(Random):
     """Truncated normal of standard deviation sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         return truncated_normal((2.0 / sum(fans(shape))) ** 0.5, shape, generator)
 
 
-class HeUniform(Initializer):
+class HeUniform(Random):
     """Uniform within sqrt(6 / fan_in) of 0 (He et al. 2015)."""
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         limit = (6.0 / fans(shape)[0]) ** 0.5
         return generator.uniform(-limit, limit, shape)
 
 
-class HeNormal(Initializer):
+class HeNormal(Random):
     """Truncated normal of standard deviation sqrt(2 / fan_in) (He et al. 2015)."""
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         return truncated_normal((2.0 / fans(shape)[0]) ** 0.5, shape, generator)
 
 
-class LecunUniform(Initializer):
+class LecunUniform(Random):
     """Uniform within sqrt(3 / fan_in) of 0 (LeCun et al. 1998)."""
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         limit = (3.0 / fans(shape)[0]) ** 0.5
         return generator.uniform(-limit, limit, shape)
 
 
-class LecunNormal(Initializer):
+class LecunNormal(Random):
     """Truncated normal of standard deviation sqrt(1 / fan_in) (LeCun et al. 1998)."""
 
-    def __call__(self, shape: Shape, generator: np.random.Generator) -> Array:
+    def draw(self, shape: Shape, generator: np.random.Generator) -> Array:
         return truncated_normal((1.0 / fans(shape)[0]) ** 0.5, shape, generator)
 
 
@@ -150,6 +174,7 @@ INITIALIZERS: Registry[Initializer] = Registry(
         "uniform": RandomUniform,
         "random_normal": RandomNormal,
         "normal": RandomNormal,
+        "truncated_normal": TruncatedNormal,
         "glorot_uniform": GlorotUniform,
         "glorot_normal": GlorotNormal,
         "he_uniform": HeUniform,

@@ -16,8 +16,8 @@ from tinynet.formulas import losses as formulas
 from tinynet.formulas.activations import sigmoid, softmax
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
-from tinynet.registry import Registry
-from tinynet.settings import real
+from tinynet.registry import Registry, unknown
+from tinynet.settings import flag, one_of, real, shown
 
 if TYPE_CHECKING:
     from tinynet.mathematics import Mathematics
@@ -57,15 +57,21 @@ class Loss:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The mean loss of y_pred (n, m) against y_true (n, m), or (n, 1) for class numbers; Keras's argument order."""
+        samples = self.rows(y_true, y_pred)
+        weights = np.ones((1, 1)) if sample_weight is None else table("sample_weight", sample_weight)
+        if sample_weight is not None and weights.shape != (len(samples), 1):
+            rows = len(samples)
+            raise ValueError(f"sample_weight has {weights.size} numbers; one for each of {rows} rows is expected")
+        return float(np.mean(samples * weights[:, 0]))
+
+    def rows(self, y_true: Any, y_pred: Any) -> Array:
+        """The loss of each row (n,)."""
         y, t = table("y_pred", y_pred), table("y_true", y_true)
         if t.shape != (len(y), self.target_columns(y.shape[1])):
             raise ValueError(f"y_true of shape {t.shape} does not go with y_pred of shape {y.shape}")
-        weights = np.ones((1, 1)) if sample_weight is None else table("sample_weight", sample_weight)
-        if sample_weight is not None and weights.shape != (len(y), 1):
-            raise ValueError(f"sample_weight has {weights.size} numbers; one for each of {len(y)} rows is expected")
         with np.errstate(all="ignore"):
-            samples = self.f(y, t).mean(axis=1)
-        return float(np.mean(samples * weights[:, 0]))
+            found: Array = self.f(y, t).mean(axis=1)
+        return found
 
     def objective(self, last: Formula | None) -> Objective:
         """What to minimise when the last layer ends in the activation `last`."""
@@ -94,6 +100,22 @@ class Loss:
         return f"{type(self).__name__}({self.f})"
 
 
+# Keras's settings of losses that only their defaults are supported of; a loss's name shows nowhere.
+DEFAULTS = {
+    "reduction": ("sum_over_batch_size",), "dtype": (None,), "axis": (-1,), "label_smoothing": (0.0,),
+    "ignore_class": (None,),
+}  # fmt: skip
+
+
+def refuse_unsupported(loss: str, keras: Mapping[str, Any]) -> None:
+    """Raises where one of Keras's settings, or one that nobody knows, would be left out silently."""
+    for name, value in keras.items():
+        if name not in ("name", *DEFAULTS):
+            raise TypeError(unknown(f"setting of {loss}", name, ["name", "from_logits", "delta", "q", *DEFAULTS]))
+        if name != "name" and not one_of(value, DEFAULTS[name]):
+            raise ValueError(f"{name}={shown(value)} is not supported by tinynet; leave it out of {loss}(...)")
+
+
 def table(what: str, given: Any) -> Array:
     """What is given as (rows, columns) in double; a vector is one column."""
     array = in_precision(numbers(given, what), np.dtype(np.float64), what)
@@ -114,36 +136,48 @@ def refuse_outside(t: Array, allowed: Array, what: str) -> None:
 class MeanSquaredError(Loss):
     """mean (y - t)^2, for amounts."""
 
-    def __init__(self) -> None:
+    def __init__(self, **keras: Any) -> None:
+        refuse_unsupported(type(self).__name__, keras)
         super().__init__(formulas.mean_squared_error)
 
 
 class MeanAbsoluteError(Loss):
     """mean |y - t|, for amounts with outliers."""
 
-    def __init__(self) -> None:
+    def __init__(self, **keras: Any) -> None:
+        refuse_unsupported(type(self).__name__, keras)
         super().__init__(formulas.mean_absolute_error)
 
 
 class Huber(Loss):
     """Squared near 0, absolute beyond `delta` (default 1)."""
 
-    def __init__(self, delta: float = 1.0) -> None:
+    def __init__(self, delta: float = 1.0, **keras: Any) -> None:
+        refuse_unsupported(type(self).__name__, keras)
         super().__init__(Formula(formulas.huber, delta=real("delta", delta, above=0.0)))
 
 
 class Quantile(Loss):
     """For the q-quantile of an amount; q lies between 0 and 1, default 0.5 (the median)."""
 
-    def __init__(self, q: float = 0.5) -> None:
+    def __init__(self, q: float = 0.5, **keras: Any) -> None:
+        refuse_unsupported(type(self).__name__, keras)
         super().__init__(Formula(formulas.quantile, q=real("q", q, above=0.0, below=1.0)))
 
 
 class Poisson(Loss):
-    """For counts: y is their mean and must be positive (end in softplus, say)."""
+    """For counts: y is their mean and must be positive (end in softplus, say).
 
-    def __init__(self) -> None:
-        super().__init__(formulas.poisson)
+    With `log_link` y is the logarithm of their mean, as in Poisson regression (end in linear).
+    """
+
+    def __init__(self, log_link: bool = False, **keras: Any) -> None:
+        refuse_unsupported(type(self).__name__, keras)
+        self.log_link = bool(log_link)
+        super().__init__(formulas.poisson_log_link if log_link else formulas.poisson, "poisson")
+
+    def config(self) -> dict[str, Any]:
+        return {"log_link": self.log_link}
 
     def check_targets(self, t: Array, outputs: int) -> None:
         refuse_outside(t, t >= 0, "poisson takes counts, 0 or more")
@@ -152,7 +186,8 @@ class Poisson(Loss):
 class Gamma(Loss):
     """For positive amounts such as costs: y is the logarithm of their mean (end in linear)."""
 
-    def __init__(self) -> None:
+    def __init__(self, **keras: Any) -> None:
+        refuse_unsupported(type(self).__name__, keras)
         super().__init__(formulas.gamma)
 
     def check_targets(self, t: Array, outputs: int) -> None:
@@ -164,11 +199,12 @@ class Crossentropy(Loss):
 
     of_probabilities: Callable[..., Any]
 
-    def __init__(self, from_logits: bool = False) -> None:
-        self.from_logits = bool(from_logits)
+    def __init__(self, from_logits: bool = False, **keras: Any) -> None:
+        refuse_unsupported(type(self).__name__, keras)
+        self.from_logits = flag("from_logits", from_logits)
         plain = type(self).of_probabilities
         assert self.fusion is not None
-        super().__init__(self.fusion[1] if from_logits else plain, plain.__name__)
+        super().__init__(self.fusion[1] if self.from_logits else plain, plain.__name__)
 
     def objective(self, last: Formula | None) -> Objective:
         return Objective(self.f, fused=False) if self.from_logits else super().objective(last)
@@ -232,5 +268,25 @@ LOSSES: Registry[Loss] = Registry(
 def get(given: str | dict[str, Any] | Loss | Callable[..., Any], custom: Mapping[str, Any] | None = None) -> Loss:
     """The loss that `given` names, describes or is; a formula of one's own becomes a Loss."""
     if callable(given) and not isinstance(given, (Loss, type)):
-        return Loss(given)
+        named = getattr(given, "loss", None)  # Keras's function, as in loss=tn.losses.mean_squared_error
+        return named() if isinstance(named, type) else Loss(given)
     return LOSSES.get(given, custom)  # type: ignore[arg-type]  # which refuses a class
+
+
+def by_row(loss: type[Loss]) -> Callable[[Any, Any], Array]:
+    """Keras's function beside the class: of (y_true, y_pred), the loss of each row (n,); it may be given as a loss."""
+
+    def rows(y_true: Any, y_pred: Any) -> Array:
+        found: Array = loss().rows(y_true, y_pred)  # type: ignore[call-arg]  # its own class needs no formula
+        return found
+
+    rows.__doc__ = loss.__doc__
+    rows.loss = loss  # type: ignore[attr-defined]
+    return rows
+
+
+mean_squared_error, mean_absolute_error = by_row(MeanSquaredError), by_row(MeanAbsoluteError)
+huber, poisson = by_row(Huber), by_row(Poisson)
+binary_crossentropy = by_row(BinaryCrossentropy)
+categorical_crossentropy = by_row(CategoricalCrossentropy)
+sparse_categorical_crossentropy = by_row(SparseCategoricalCrossentropy)

@@ -15,6 +15,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Loss
 from tinynet.losses import get as loss_named
 from tinynet.registry import unknown
+from tinynet.settings import real
 
 MetricFunction = Callable[[Array, Array, Array], float]
 
@@ -159,10 +160,17 @@ class SparseCategoricalAccuracy(Metric):
         super().__init__(name, sparse_categorical_accuracy)
 
 
-class AUC(Metric):
-    """The exact area under the ROC curve, or with `curve="PR"` the average precision."""
+def one_threshold(threshold: float, thresholds: Any) -> float:
+    """Keras calls it thresholds; a list of several is not supported."""
+    return real("thresholds", threshold if thresholds is None else thresholds)
 
-    def __init__(self, curve: str = "ROC", name: str = "auc") -> None:
+
+class AUC(Metric):
+    """The exact area under the ROC curve, or with `curve="PR"` the average precision; so Keras's `num_thresholds`
+    decides nothing.
+    """
+
+    def __init__(self, curve: str = "ROC", name: str = "auc", num_thresholds: int = 200) -> None:
         if curve not in ("ROC", "PR"):
             raise ValueError(f"curve is 'ROC' or 'PR'; given was {curve!r}")
         super().__init__(name, auc if curve == "ROC" else pr_auc, curve=curve)
@@ -171,14 +179,16 @@ class AUC(Metric):
 class Precision(Metric):
     """Of the outputs above `threshold` (default 0.5), the share that is positive."""
 
-    def __init__(self, threshold: float = 0.5, name: str = "precision") -> None:
+    def __init__(self, threshold: float = 0.5, name: str = "precision", thresholds: float | None = None) -> None:
+        threshold = one_threshold(threshold, thresholds)
         super().__init__(name, partial(precision, threshold=threshold), threshold=threshold)
 
 
 class Recall(Metric):
     """Of the positives, the share with an output above `threshold` (default 0.5)."""
 
-    def __init__(self, threshold: float = 0.5, name: str = "recall") -> None:
+    def __init__(self, threshold: float = 0.5, name: str = "recall", thresholds: float | None = None) -> None:
+        threshold = one_threshold(threshold, thresholds)
         super().__init__(name, partial(recall, threshold=threshold), threshold=threshold)
 
 
@@ -194,6 +204,27 @@ class MeanSquaredError(Metric):
 
     def __init__(self, name: str = "mean_squared_error") -> None:
         super().__init__(name, from_loss(loss_named("mean_squared_error")))
+
+
+class BinaryCrossentropy(Metric):
+    """The mean binary cross-entropy of probabilities."""
+
+    def __init__(self, name: str = "binary_crossentropy") -> None:
+        super().__init__(name, from_loss(loss_named("binary_crossentropy")))
+
+
+class CategoricalCrossentropy(Metric):
+    """The mean cross-entropy of probabilities against one-hot classes."""
+
+    def __init__(self, name: str = "categorical_crossentropy") -> None:
+        super().__init__(name, from_loss(loss_named("categorical_crossentropy")))
+
+
+class SparseCategoricalCrossentropy(Metric):
+    """The mean cross-entropy of probabilities against class numbers."""
+
+    def __init__(self, name: str = "sparse_categorical_crossentropy") -> None:
+        super().__init__(name, from_loss(loss_named("sparse_categorical_crossentropy")))
 
 
 class RootMeanSquaredError(Metric):
@@ -214,7 +245,8 @@ CLASSES: dict[str, type[Metric]] = {
     made.__name__: made
     for made in (
         BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, AUC, Precision, Recall, MeanAbsoluteError,
-        MeanSquaredError, RootMeanSquaredError, R2Score,
+        MeanSquaredError, RootMeanSquaredError, R2Score, BinaryCrossentropy, CategoricalCrossentropy,
+        SparseCategoricalCrossentropy,
     )
 }  # fmt: skip
 
@@ -258,6 +290,8 @@ def get(given: str | dict[str, Any] | Metric | Callable[..., Any]) -> Metric:
             return Metric(given, METRICS[name])
         if name in LOSS_METRICS:
             return Metric(given, from_loss(loss_named(name)))
+        if given in CLASSES:
+            return Metric(given, CLASSES[given]().function)  # type: ignore[call-arg]
         raise ValueError(unknown("metric", given, [*METRICS, *LOSS_METRICS]))
     if isinstance(given, type) and issubclass(given, Metric):
         raise TypeError(f"give an object, {given.__name__}(), not the class {given.__name__}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinynet import persistence
+from tinynet.backends import missing
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import LAYERS, Layer
@@ -21,9 +22,14 @@ from tinynet.settings import whole
 
 def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) -> None:
     """Write the architecture and weights, and with `training_state` all that training needs to go on exactly."""
+    persistence.write(path, *described(model, training_state))
+
+
+def described(model: Sequential, training_state: bool = False) -> tuple[dict[str, Array], dict[str, Any]]:
+    """(tensors by name, the model's description), from which `made` makes it again."""
     network = model._built()
     tensors = {f"weights/{name}": view for name, view in model.variables().items()}
-    described: dict[str, Any] = {
+    description: dict[str, Any] = {
         "name": model.name,
         "dtype": model.dtype.name,
         "n_in": network.widths[0],
@@ -31,26 +37,31 @@ def save(model: Sequential, path: str | os.PathLike[str], training_state: bool) 
         "layers": [{"class": type(layer).__name__, "name": layer.name, **layer.config()} for layer in model.layers],
     }
     if model.optimizer is not None and model.loss is not None:
-        described["compiled"] = {
+        description["compiled"] = {
             "optimizer": OPTIMIZERS.saved(model.optimizer),
             "loss": LOSSES.saved(model.loss) | ({"name": model.loss.name} if type(model.loss) is Loss else {}),
             "metrics": [metric.saved() for metric in model.metrics],
             "weighted_metrics": [metric.saved() for metric in model.weighted_metrics],
+            "backend": "auto" if model.auto and model.backend == "numpy" else model.backend,
+            "threads": model.threads,
         }
     if training_state:
         slots = model._compiled().optimizer.slots
         assert slots is not None
         tensors |= {"training/slots": slots, "training/step": network.step}
-        described["generator"] = model.generator.bit_generator.state
-    persistence.write(path, tensors, described)
+        description["generator"] = model.generator.bit_generator.state
+    return tensors, description
 
 
-def load_model(source: str | os.PathLike[str] | bytes, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
+def load_model(
+    source: str | os.PathLike[str] | bytes, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Sequential:
     """The model in a file, or in its bytes.
 
     Parameters
     ----------
     source : a path, or the file's bytes
+    compile : whether the loss, the optimizer and the state of training that the file has are taken too; default True
     custom_objects : layers, activations, losses, optimizers and metrics of one's own that the model uses, by name
 
     Raises
@@ -60,20 +71,33 @@ def load_model(source: str | os.PathLike[str] | bytes, custom_objects: Mapping[s
     """
     if not isinstance(custom_objects, (Mapping, type(None))):
         raise TypeError(f"custom_objects is a dictionary of things by their names, not {type(custom_objects).__name__}")
-    tensors, described = persistence.read(source)
+    tensors, description = persistence.read(source)
+    if "tabular" in description:
+        raise ModelFileError("the file holds a tabular model, columns and all; tinynet.load reads it")
+    return made(tensors, description, custom_objects, compile)
+
+
+def made(
+    tensors: dict[str, Array],
+    description: dict[str, Any],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+) -> Sequential:
+    """The model that `described` described; raises ModelFileError where there can be none."""
     try:
-        return _made(tensors, described, dict(custom_objects or {}))
+        return _made(tensors, description, dict(custom_objects or {}), compile)
     except ModelFileError:
         raise
     except Exception as error:  # whatever a stranger's description does to the classes that it names
         why = f"it lacks {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
-        why += "; pass what is your own in custom_objects" if why.startswith("there is no") else ""
+        own = why.startswith("there is no") and " setting of " not in why
+        why += "; pass what is your own in custom_objects" if own else ""
         raise ModelFileError(f"the file describes a model that cannot be made: {why}") from None
 
 
-def _made(tensors: dict[str, Array], described: dict[str, Any], custom: dict[str, Any]) -> Sequential:
+def _made(tensors: dict[str, Array], described: dict[str, Any], custom: dict[str, Any], compiled: bool) -> Sequential:
     """The model that the description and the tensors make; what does not fit is told before memory is taken."""
-    model = Sequential([_layer(e, custom) for e in described["layers"]], str(described["name"]), described["dtype"])
+    model = Sequential([layer_from(e, custom) for e in described["layers"]], str(described["name"]), described["dtype"])
     width = whole("n_in", described["n_in"], 1)
     expected: dict[str, tuple[int, ...]] = {}
     for layer in model.layers:
@@ -85,9 +109,9 @@ def _made(tensors: dict[str, Array], described: dict[str, Any], custom: dict[str
     network.seed = whole("seed", described["seed"], 0)
     for name, view in model.variables().items():
         view[...] = tensors[f"weights/{name}"]
-    if "compiled" in described:
+    if compiled and "compiled" in described:
         _compile(model, described["compiled"], custom)
-    if "training/slots" in tensors:
+    if compiled and "training/slots" in tensors:
         slots = model._compiled().optimizer.slots
         assert slots is not None
         _check(tensors, expected | {"training/slots": slots.shape}, model.dtype)
@@ -110,7 +134,7 @@ def _check(tensors: dict[str, Array], expected: dict[str, tuple[int, ...]], dtyp
         raise ModelFileError(f"the file has {strangers[0]}, which no layer of its model has")
 
 
-def _layer(entry: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
+def layer_from(entry: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
     """The layer that an entry of the file describes."""
     known: dict[str, type[Layer]] = {**LAYERS, **{n: t for n, t in custom.items() if isinstance(t, type)}}
     if entry["class"] not in known:
@@ -124,7 +148,11 @@ def _layer(entry: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
 def _compile(model: Sequential, compiled: dict[str, Any], custom: Mapping[str, Any]) -> None:
     """Compile the model as the file says."""
     plain, weighted = ([_metric(saved, custom) for saved in compiled[kind]] for kind in ("metrics", "weighted_metrics"))
-    model.compile(OPTIMIZERS.get(compiled["optimizer"], custom), _loss(compiled["loss"], custom), plain, weighted)
+    backend = compiled.get("backend", "auto")
+    # A machine without numba predicts and trains all the same; `model.backend` says by what.
+    backend = "auto" if backend == "numba" and missing("numba") else backend
+    optimizer, loss = OPTIMIZERS.get(compiled["optimizer"], custom), _loss(compiled["loss"], custom)
+    model.compile(optimizer, loss, plain, weighted, backend, compiled.get("threads"))
 
 
 def _loss(saved: dict[str, Any], custom: Mapping[str, Any]) -> Loss:

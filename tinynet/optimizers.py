@@ -15,9 +15,9 @@ from tinynet.formulas import updates
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.operations import Operations, hyper_names
-from tinynet.registry import Registry
+from tinynet.registry import Registry, unknown
 from tinynet.schedules import SCHEDULES, LearningRateSchedule
-from tinynet.settings import real
+from tinynet.settings import flag, one_of, real, shown
 
 if TYPE_CHECKING:
     from tinynet.mathematics import Mathematics
@@ -27,25 +27,41 @@ Rate = float | dict[str, Any] | LearningRateSchedule
 
 
 class Optimizer:
-    """An update rule at work.
+    """An update rule at work. Each optimizer takes these settings beside its own.
 
     Parameters
     ----------
     rule : the formula, with its scalars; `learning_rate` must be one of them
     learning_rate : above 0, or a schedule of `tn.schedules`; default the rule's
-    clipvalue : every gradient element is held between -clipvalue and clipvalue
+    weight_decay : each step first takes learning_rate weight_decay W from every parameter W, biases too, as in Keras;
+        0 or more; default none
     clipnorm : each parameter's gradient is shortened to this norm
+    clipvalue : every gradient element is held between -clipvalue and clipvalue
     global_clipnorm : all gradients together are shortened to this norm; at most one of the three may be given
+    name : for people; default the class's name in lower case
+    keras : Keras's other settings, which must be at its defaults
+
+    Raises
+    ------
+    TypeError : for a setting that there is not
+    ValueError : for a setting out of its bounds, and for one of Keras's that is not supported
     """
 
     def __init__(
         self,
         rule: Formula,
         learning_rate: Rate | None = None,
-        clipvalue: float | None = None,
+        weight_decay: float | None = None,
         clipnorm: float | None = None,
+        clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        name: str | None = None,
+        **keras: Any,
     ) -> None:
+        refuse_unsupported(type(self).__name__, keras)
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"an optimizer's name is a word, not {type(name).__name__}")
+        self.name = type(self).__name__.lower() if name is None else name
         limits = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": global_clipnorm}
         given = {name: limit for name, limit in limits.items() if limit is not None}
         if len(given) > 1:
@@ -62,7 +78,11 @@ class Optimizer:
             first = real("learning_rate", first, above=0.0)
         self.rule = Formula(rule.function, **{**rule.scalars, "learning_rate": first})
         self.hyper = np.array([self.rule.scalars[name] for name in hyper_names(self.rule)])
+        weight_decay = 0.0 if weight_decay is None else real("weight_decay", weight_decay, least=0.0)
+        self.decay = Formula(updates.decay, learning_rate=first, weight_decay=weight_decay)
+        self.decay_hyper = np.array([first, weight_decay])
         self.slots: Array | None = None
+        self.no_slots = np.zeros((0, 0))  # of the decay
         self.square_norm: Array | None = None
         self.network: Network | None = None
 
@@ -75,7 +95,20 @@ class Optimizer:
     def learning_rate(self, value: float) -> None:
         if self.schedule is not None:
             raise TypeError(f"the learning rate follows {self.schedule}; it cannot be set as well")
-        self.hyper[hyper_names(self.rule).index("learning_rate")] = real("learning_rate", value, least=0.0)
+        self._take_rate(real("learning_rate", value, least=0.0))
+
+    def _take_rate(self, rate: float) -> None:
+        self.hyper[hyper_names(self.rule).index("learning_rate")] = self.decay_hyper[0] = rate
+
+    @property
+    def weight_decay(self) -> float | None:
+        """How strongly parameters are drawn towards 0; None where they are not."""
+        return float(self.decay_hyper[1]) or None
+
+    @property
+    def iterations(self) -> int:
+        """How many steps were taken."""
+        return 0 if self.network is None else int(self.network.step[0])
 
     @property
     def slot_names(self) -> tuple[str, ...]:
@@ -89,20 +122,20 @@ class Optimizer:
             raise ValueError(f"this {type(self).__name__} serves another model already; give each model its own")
         if self.network is None:
             self.network = network
-            self.slots = network.flat(len(self.slot_names))
+            self.slots, self.no_slots = network.flat(len(self.slot_names)), network.flat(0)
             self.square_norm = np.zeros(1, network.dtype)
 
     def copy(self, network: Network) -> Optimizer:
         """The same rule and slots, as they stand now, for a copy of the network."""
         other = copy.copy(self)
-        other.hyper, other.network = self.hyper.copy(), None
+        other.hyper, other.decay_hyper, other.network = self.hyper.copy(), self.decay_hyper.copy(), None
         other.bind(network)
         if self.slots is not None and other.slots is not None:
             other.slots[...] = self.slots
         return other
 
     def update(self, ops: Operations, network: Network) -> None:
-        """Clip the gradients where asked, then one step of every parameter."""
+        """Clip the gradients and let the parameters decay where asked, then one step of every parameter."""
         assert self.slots is not None
         assert self.square_norm is not None
         ops.finite_guard(network.value, network.gradients, network.alive)
@@ -116,12 +149,14 @@ class Optimizer:
         self.follow_schedule(int(network.step[0]))
         ops.advance(network.step)
         p, g = network.parameters, network.gradients
+        if self.weight_decay:
+            ops.update(self.decay, p, g, self.no_slots, self.decay_hyper, network.step, network.alive)
         ops.update(self.rule, p, g, self.slots, self.hyper, network.step, network.alive)
 
     def follow_schedule(self, step: int) -> None:
         """Set the learning rate of the step after `step` others, where a schedule says so."""
         if self.schedule is not None:
-            self.hyper[hyper_names(self.rule).index("learning_rate")] = self.schedule(step)
+            self._take_rate(self.schedule(step))
 
     def shorten(self, ops: Operations, gradients: list[Array], limit: float) -> None:
         """Each of the gradients, shortened to the norm `limit`."""
@@ -156,30 +191,58 @@ class Optimizer:
         scalars: dict[str, Any] = dict(zip(hyper_names(self.rule), self.hyper.tolist(), strict=True))
         if self.schedule is not None:
             scalars["learning_rate"] = SCHEDULES.saved(self.schedule)
-        limits = {
-            "clipvalue": self.clipvalue,
+        others = {
+            "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm,
+            "clipvalue": self.clipvalue,
             "global_clipnorm": self.global_clipnorm,
         }
-        return scalars | {name: limit for name, limit in limits.items() if limit is not None}
+        return scalars | {name: value for name, value in others.items() if value is not None}
+
+    def get_config(self) -> dict[str, Any]:
+        """As `config`, under Keras's name; `from_config` makes the optimizer again."""
+        return self.config() | {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Optimizer:
+        """The optimizer that `get_config` describes."""
+        return cls(**config)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in self.config().items())})"
+
+
+# Keras's settings that only their defaults are supported of.
+UNSUPPORTED = {
+    "use_ema": (False,), "ema_momentum": (0.99,), "ema_overwrite_frequency": (None,), "loss_scale_factor": (None,),
+    "gradient_accumulation_steps": (None, 1), "centered": (False,),
+}  # fmt: skip
+SETTINGS = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name")
+
+
+def refuse_unsupported(optimizer: str, settings: dict[str, Any]) -> None:
+    """Raises where one of Keras's settings, or one that nobody knows, would be left out silently."""
+    for name, value in settings.items():
+        if name not in UNSUPPORTED:
+            raise TypeError(unknown(f"setting of {optimizer}", name, list(SETTINGS)))
+        if not one_of(value, UNSUPPORTED[name]):
+            raise ValueError(f"{name}={shown(value)} is not supported by tinynet; leave it out of {optimizer}(...)")
 
 
 class SGD(Optimizer):
     """Gradient descent, with momentum where asked: see `formulas.updates.sgd`, `sgd_momentum`, `sgd_nesterov`."""
 
     def __init__(
-        self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False, **clipping: float
-    ) -> None:
-        momentum = real("momentum", momentum, least=0.0, most=1.0)
+        self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False,
+        weight_decay: float | None = None, **others: Any,
+    ) -> None:  # fmt: skip
+        momentum, nesterov = real("momentum", momentum, least=0.0, most=1.0), flag("nesterov", nesterov)
         if not momentum:
             rule = Formula(updates.sgd)
         else:
             rule = Formula(updates.sgd_nesterov if nesterov else updates.sgd_momentum, momentum=momentum)
-        self.nesterov = bool(nesterov)
-        super().__init__(rule, learning_rate, **clipping)
+        self.nesterov = nesterov
+        super().__init__(rule, learning_rate, weight_decay, **others)
 
     def config(self) -> dict[str, Any]:
         return super().config() | ({"nesterov": True} if self.nesterov else {})
@@ -189,61 +252,48 @@ class RMSprop(Optimizer):
     """Steps divided by a running root mean square of the gradients: see `formulas.updates.rmsprop`."""
 
     def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        **clipping: float,
-    ) -> None:
+        self, learning_rate: Rate = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7,
+        centered: bool = False, weight_decay: float | None = None, **others: Any,
+    ) -> None:  # fmt: skip
         rho, momentum = real("rho", rho, least=0.0, most=1.0), real("momentum", momentum, least=0.0, most=1.0)
         epsilon = real("epsilon", epsilon, least=0.0)
         if momentum:
             rule = Formula(updates.rmsprop_momentum, rho=rho, momentum=momentum, epsilon=epsilon)
         else:
             rule = Formula(updates.rmsprop, rho=rho, epsilon=epsilon)
-        super().__init__(rule, learning_rate, **clipping)
+        super().__init__(rule, learning_rate, weight_decay, centered=centered, **others)
 
 
 class Adam(Optimizer):
-    """Adam: see `formulas.updates.adam`."""
+    """Adam, with `amsgrad` as in `formulas.updates.adam_amsgrad`: see `formulas.updates.adam`."""
 
     def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **clipping: float,
-    ) -> None:
-        check_adam(beta_1, beta_2, epsilon)
-        rule = Formula(updates.adam, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
-        super().__init__(rule, learning_rate, **clipping)
+        self, learning_rate: Rate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
+        amsgrad: bool = False, weight_decay: float | None = None, **others: Any,
+    ) -> None:  # fmt: skip
+        real("beta_1", beta_1, least=0.0, below=1.0)
+        real("beta_2", beta_2, least=0.0, below=1.0)
+        real("epsilon", epsilon, least=0.0)
+        self.amsgrad = flag("amsgrad", amsgrad)
+        rule = updates.adam_amsgrad if self.amsgrad else updates.adam
+        scalars = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        super().__init__(Formula(rule, **scalars), learning_rate, weight_decay, **others)
+
+    def config(self) -> dict[str, Any]:
+        return super().config() | ({"amsgrad": True} if self.amsgrad else {})
 
 
-class AdamW(Optimizer):
-    """Adam with decoupled weight decay: see `formulas.updates.adamw`."""
+class AdamW(Adam):
+    """Adam with decoupled weight decay, which is `Adam(weight_decay=0.004)`: see `formulas.updates.decay`."""
 
     def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        weight_decay: float = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **clipping: float,
-    ) -> None:
-        check_adam(beta_1, beta_2, epsilon)
-        real("weight_decay", weight_decay, least=0.0)
-        rule = Formula(updates.adamw, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, weight_decay=weight_decay)
-        super().__init__(rule, learning_rate, **clipping)
+        self, learning_rate: Rate = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, beta_2: float = 0.999,
+        epsilon: float = 1e-7, amsgrad: bool = False, **others: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **others)
 
-
-def check_adam(beta_1: float, beta_2: float, epsilon: float) -> None:
-    """Raises ValueError where one of Adam's settings lies outside its bounds."""
-    real("beta_1", beta_1, least=0.0, below=1.0)
-    real("beta_2", beta_2, least=0.0, below=1.0)
-    real("epsilon", epsilon, least=0.0)
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"weight_decay": float(self.decay_hyper[1])}  # 0 is not this class's default
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry(

@@ -127,7 +127,7 @@ def parsed(file: BinaryIO, what: str) -> tuple[dict[str, Array], dict[str, Any]]
             f"{what}: the header should be {length} bytes long, but the file ends before; it is cut off or no model"
         )
     try:
-        header = json.loads(text)
+        header = json.loads(text, object_pairs_hook=unique)
         metadata = header.pop("__metadata__")
         kind, version, checksum = metadata["format"], int(metadata["version"]), metadata["checksum"].encode("ascii")
         if kind != "tinynet" or version < 1:
@@ -143,12 +143,32 @@ def parsed(file: BinaryIO, what: str) -> tuple[dict[str, Array], dict[str, Any]]
         raise ModelFileError(f"{what}: the checksum does not match, so the file is damaged; take another copy")
     try:
         tensors = {name: tensor(entry, memoryview(data)) for name, entry in header.items()}
-        model = json.loads(metadata["model"])
+        check_tiling([entry["data_offsets"] for entry in header.values()], len(data))
+        model = json.loads(metadata["model"], object_pairs_hook=unique)
         if not isinstance(model, dict):
             raise TypeError(model)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ModelFileError(f"{what}: the header does not fit the bytes behind it") from None
     return tensors, model
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dictionary of JSON. Raises ValueError where a name stands twice, since readers differ in which they take."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def check_tiling(places: list[list[int]], length: int) -> None:
+    """Raises ValueError where tensors overlap or leave bytes between or behind them, as the format forbids."""
+    end = 0
+    for begin, stop in sorted(places):
+        if begin != end:
+            raise ValueError(begin)
+        end = stop
+    if end != length:
+        raise ValueError(end)
 
 
 def tensor(entry: dict[str, Any], data: memoryview) -> Array:

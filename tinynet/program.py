@@ -43,7 +43,9 @@ def tensors_of(
     add(w.total, "total", "state")
     if optimizer is not None and optimizer.slots is not None and optimizer.square_norm is not None:
         add(optimizer.slots, "slots", "slots")
+        add(optimizer.no_slots, "no_slots", "slots")
         add(optimizer.hyper, "hyper", "state")
+        add(optimizer.decay_hyper, "decay_hyper", "state")
         add(optimizer.square_norm, "square_norm", "state")
     for name, array in given.items():
         add(array, name, "data", (None, *array.shape[1:]))
@@ -162,7 +164,8 @@ class Replay:
     Parameters
     ----------
     program : what to carry out
-    state : the flat vectors and the state by name: parameters, gradients, slots, hyper, step, value, alive, ...
+    state : the flat vectors and the state by name: parameters, gradients, slots, hyper, decay_hyper, step, value,
+        alive, ...
     n : the number of rows of a batch; default the program's
     """
 
@@ -178,6 +181,7 @@ class Replay:
             self.arrays[tensor] = part.view(tensor.dtype).reshape(tensor.sizes(self.n))
         self.state.setdefault("total", np.full(1, float(self.n)))
         self.state.setdefault("square_norm", np.zeros(1, program.output.dtype))
+        self.state.setdefault("no_slots", np.zeros((0, 1), program.output.dtype))
 
     def array(self, tensor: Tensor, given: Mapping[str, Array]) -> Array:
         if tensor.space == "work":

@@ -27,6 +27,18 @@ def shown(value: Any) -> str:
     return f"of type {type(value).__name__}"
 
 
+def flag(what: str, value: Any) -> bool:
+    """`value` as True or False, 1 and 0 being these too; ValueError where it is neither."""
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, (int, np.integer)) and value in (0, 1)):
+        raise ValueError(f"{what} is True or False; given was {shown(value)}")
+    return bool(value)
+
+
+def one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
+    """Whether a plain value is among those allowed; an array or a table is among none."""
+    return isinstance(value, (bool, int, float, str, type(None))) and value in allowed
+
+
 def whole(what: str, value: Any, least: int) -> int:
     """`value` as a whole number of at least `least`, 3.0 being one; ValueError where it is none."""
     whole = isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer())

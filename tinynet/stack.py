@@ -12,12 +12,14 @@ import numpy as np
 from tinynet import data as door
 from tinynet.arrays import replace
 from tinynet.backends import prediction
+from tinynet.batches import Batches, come_in_batches
 from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Embedding, Input, Layer
 from tinynet.network import Network, Workspace
 from tinynet.operations import Operations
 from tinynet.prediction import ROWS, Prediction
 from tinynet.random import new_generator
+from tinynet.registry import unknown
 from tinynet.settings import shown, whole
 
 
@@ -117,18 +119,25 @@ class Stack:
         return array
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", out: Array | None = None
-    ) -> Array:
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
+        *, out: Array | None = None,
+    ) -> Array:  # fmt: skip
         """y (rows, n_out) for x (rows, n_in). Several threads may predict with one model at the same time.
 
         Parameters
         ----------
-        x : (rows, n_in) numbers
+        x : (rows, n_in) numbers; or batches of them, also (x, y), of which y is left alone
         batch_size : how many rows go through the network together; default 1024, which only decides the speed
         verbose : Keras's; nothing is printed
+        steps : how many batches of a generator; default all that come
         out : (rows, n_out) in the model's precision, where y is written to; default a new array
         """
         size = ROWS if batch_size is None else whole("batch_size", batch_size, 1)
+        if come_in_batches(x, None):
+            if out is not None:
+                raise ValueError("out is for x as one table; with batches leave it out")
+            wanted = None if steps is None else whole("steps", steps, 1)
+            return np.concatenate([self.predict(part, batch_size) for part in Batches(x, wanted).inputs()])
         array = self._checked_inputs(x)
         network = self._built(array)
         if out is not None:
@@ -193,8 +202,38 @@ class Stack:
         """How many numbers are learned."""
         return sum(p.size for p in self._built().parameter_list())
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers with their output shapes and numbers of parameters."""
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or with that number, counted from 0. Raises ValueError where there is none."""
+        if (name is None) == (index is None):
+            raise ValueError("get_layer takes a name, or index=, and not both")
+        if index is not None:
+            if whole("index", index, 0) >= len(self.layers):
+                raise ValueError(f"the model has layers 0 to {len(self.layers) - 1}; there is no layer {index}")
+            return self.layers[index]
+        found = {layer.name: layer for layer in self.layers}
+        if name not in found:
+            raise ValueError(unknown("layer", name, [str(known) for known in found]))
+        return found[name]
+
+    @property
+    def input_shape(self) -> tuple[None, int]:
+        """(None, columns of x)."""
+        return None, self._built().widths[0]
+
+    @property
+    def output_shape(self) -> tuple[None, int]:
+        """(None, columns of y)."""
+        return None, self._built().widths[-1]
+
+    @property
+    def weights(self) -> list[Array]:
+        """The parameters themselves, in Keras's order: writing into them changes the model."""
+        return self._built().parameter_list()
+
+    def summary(
+        self, line_length: int | None = None, positions: Any = None, print_fn: Callable[[str], Any] = print
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters; the first two are Keras's, unused."""
         network = self._built()
         rows = [("Layer (type)", "Output shape", "Parameters")]
         for layer, width, specs in zip(self.layers, network.widths[1:], network.specifications, strict=True):

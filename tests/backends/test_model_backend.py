@@ -83,8 +83,8 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"backend": "nunba"}, "backend is 'auto', 'numpy' or 'numba'; given was 'nunba'"),
-        ({"backend": None}, "backend is 'auto', 'numpy' or 'numba'"),
+        ({"backend": "nunba"}, "backend is 'auto', 'numpy', 'numba' or 'cupy'; given was 'nunba'"),
+        ({"backend": None}, "backend is 'auto', 'numpy', 'numba' or 'cupy'"),
         ({"threads": 0}, "threads is a whole number of at least 1"),
     ],
 )

@@ -30,6 +30,7 @@ OPTIMIZERS = {
     "rmsprop with momentum": lambda: tn.optimizers.RMSprop(momentum=0.9),
     "adam": lambda: tn.optimizers.Adam(0.01),
     "adamw": lambda: tn.optimizers.AdamW(0.01),
+    "amsgrad": lambda: tn.optimizers.Adam(0.02, beta_2=0.7, amsgrad=True, weight_decay=0.1),
     "clipvalue": lambda: tn.optimizers.Adam(0.01, clipvalue=0.01),
     "clipnorm": lambda: tn.optimizers.SGD(0.05, clipnorm=0.1),
     "global_clipnorm": lambda: tn.optimizers.SGD(0.05, global_clipnorm=0.1),
@@ -62,6 +63,18 @@ def test_every_loss_of_probabilities_without_fusion(loss, dtype):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer(optimizer, threads, dtype):
     agree(lambda: [Dense(7, "tanh"), Dense(2)], 5, OPTIMIZERS[optimizer], dtype=dtype, threads=threads)
+
+
+@pytest.mark.nightly
+@precisions
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_with_every_loss_and_optimizer(activation, loss, dtype):
+    for optimizer in OPTIMIZERS.values():
+        agree(
+            lambda: [Dense(6, activation), LayerNormalization(), Dropout(0.2), Dense(3, last_activation(loss))],
+            5, optimizer, loss, dtype,
+        )  # fmt: skip
 
 
 def codes_and_numbers(rng, rows):

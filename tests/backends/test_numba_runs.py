@@ -389,7 +389,7 @@ def test_the_rule_for_threads_knows_the_size_of_a_step_alone(monkeypatch):
 def test_choose():
     assert backends.choose("numpy") == (Training, "numpy")
     assert backends.choose("numba") == backends.choose("auto") == (NumbaTraining, "numba")
-    with pytest.raises(ValueError, match="'auto', 'numpy' or 'numba'; given was 'torch'"):
+    with pytest.raises(ValueError, match="'auto', 'numpy', 'numba' or 'cupy'; given was 'torch'"):
         backends.choose("torch")
 
 
@@ -475,3 +475,21 @@ def test_a_gradient_that_has_become_zero_does_not_slow_training_down():
     state.optimizer.slots[:] = 1e-40
     state.network.parameters[:] = 0  # relu is dead everywhere but in the last bias
     assert min(seconds() for _ in range(3)) < 2 * usual
+
+
+def test_scipy_linalg_is_left_to_those_who_want_it():
+    """A fit does not import it, nor keep others from importing it whole."""
+    code = """
+import sys, numpy as np, tinynet as tn
+model = tn.Sequential([tn.layers.Dense(1)])
+model.compile("sgd", "mse", backend="numba")
+model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+assert "scipy.linalg" not in sys.modules and "scipy.linalg.cython_blas" not in sys.modules
+import scipy.linalg.cython_blas
+from scipy.linalg import cython_blas, solve
+assert scipy.linalg.cython_blas is cython_blas is sys.modules["scipy.linalg.cython_blas"]
+assert solve(np.eye(2), np.ones(2)).sum() == 2
+from numba import njit
+assert njit(lambda a: a @ a)(np.eye(3)).sum() == 3
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)

@@ -9,7 +9,7 @@ from tinynet.operations import Operations
 from tinynet.program import Replay
 from tinynet.step import training_step
 
-STATE = ("parameters", "gradients", "slots", "hyper", "step", "value", "alive")
+STATE = ("parameters", "gradients", "slots", "hyper", "decay_hyper", "step", "value", "alive")
 
 
 def data_of(model, x, y, weights=None):
@@ -26,7 +26,7 @@ def data_of(model, x, y, weights=None):
 def state_of(training):
     """What a step changes, as copies."""
     network, optimizer = training.network, training.optimizer
-    live = {name: getattr(optimizer if name in ("slots", "hyper") else network, name) for name in STATE}
+    live = {name: getattr(optimizer if name in ("slots", "hyper", "decay_hyper") else network, name) for name in STATE}
     return {name: array.copy() for name, array in live.items()}
 
 

@@ -1,6 +1,7 @@
 """The operations around the loss and the update, against the definitions in books, written as loops."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -215,15 +216,20 @@ def textbook_rmsprop(p, gradients, *, learning_rate, rho, epsilon, momentum=0.0)
     return p
 
 
-def textbook_adam(p, gradients, *, learning_rate, beta_1, beta_2, epsilon, weight_decay=0.0):
+def textbook_adam(p, gradients, *, learning_rate, beta_1, beta_2, epsilon, amsgrad=False):
     """With corrected moments, as in algorithm 1; there epsilon is the other form's over sqrt(1 - beta_2^t)."""
+    peak = 0.0
     for t in range(1, len(gradients) + 1):
         m = (1 - beta_1) * math.fsum(g * beta_1 ** (t - 1 - i) for i, g in enumerate(gradients[:t]))
         v = (1 - beta_2) * math.fsum(g * g * beta_2 ** (t - 1 - i) for i, g in enumerate(gradients[:t]))
-        m_hat, v_hat = m / (1 - beta_1**t), v / (1 - beta_2**t)
-        p -= learning_rate * weight_decay * p
+        peak = max(peak, v) if amsgrad else v
+        m_hat, v_hat = m / (1 - beta_1**t), peak / (1 - beta_2**t)
         p -= learning_rate * m_hat / (math.sqrt(v_hat) + epsilon / math.sqrt(1 - beta_2**t))
     return p
+
+
+def textbook_decay(p, gradients, *, learning_rate, weight_decay):
+    return p * (1 - learning_rate * weight_decay) ** len(gradients)
 
 
 RULES = {
@@ -233,7 +239,8 @@ RULES = {
     "rmsprop": (updates.rmsprop, textbook_rmsprop, 1),
     "rmsprop_momentum": (updates.rmsprop_momentum, textbook_rmsprop, 2),
     "adam": (updates.adam, textbook_adam, 2),
-    "adamw": (updates.adamw, textbook_adam, 2),
+    "adam_amsgrad": (updates.adam_amsgrad, partial(textbook_adam, amsgrad=True), 3),
+    "decay": (updates.decay, textbook_decay, 0),
 }
 
 
@@ -242,7 +249,7 @@ RULES = {
 @few
 def test_update_is_the_rule_of_the_books(name, size, steps, seed, dtype):
     function, textbook, slot_count = RULES[name]
-    rule = Formula(function, learning_rate=0.05)
+    rule = Formula(function, learning_rate=0.05, **({"beta_2": 0.6} if "amsgrad" in name else {}))  # so that v falls
     hyper = np.array([rule.scalars[scalar] for scalar in hyper_names(rule)])
     generator = np.random.default_rng(seed)
     p, slots = generator.standard_normal(size).astype(dtype), np.zeros((slot_count, size), dtype)

@@ -73,7 +73,7 @@ def quiet():
 def test_elementwise_formulas_and_update_rules(f, precision):
     first, second = (part.ravel() for part in np.meshgrid(SPECIAL, SPECIAL))
     count = len(read(f).arrays)
-    arrays = [first, second, *np.random.default_rng(1).permuted([first] * 2, axis=1)][:count]
+    arrays = [first, second, *np.random.default_rng(1).permuted([first] * 3, axis=1)][:count]
     arrays = [array.astype(precision) for array in arrays]
     for scalars in ({}, other_scalars(f)):
         assert_same(run_elements(f, arrays, scalars, precision), arrays, f, scalars, precision)

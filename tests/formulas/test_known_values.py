@@ -156,20 +156,21 @@ def test_rmsprop_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("rule", "scalars", "steps"),
+    ("weight_decay", "scalars", "steps"),
     [
-        (updates.adam, {"epsilon": 1e-7}, [0.40000126489506427, 0.45595144264649326, 0.41896717578700408]),
-        (updates.adam, {"epsilon": 0.1}, [0.49267351532033112, 0.50642745693294537, 0.49105327990609182]),
+        (0.0, {"epsilon": 1e-7}, [0.40000126489506427, 0.45595144264649326, 0.41896717578700408]),
+        (0.0, {"epsilon": 0.1}, [0.49267351532033112, 0.50642745693294537, 0.49105327990609182]),
         # Algorithm 1 of the paper corrects the averages themselves; without epsilon that is the same.
-        (updates.adam, {"epsilon": 0.0}, [0.4, 0.45595034940378749, 0.41896603055873507]),
-        (updates.adamw, {"epsilon": 1e-7}, [0.39980126489506427, 0.45559152214053524, 0.41842501867218984]),
+        (0.0, {"epsilon": 0.0}, [0.4, 0.45595034940378749, 0.41896603055873507]),
+        (0.004, {"epsilon": 1e-7}, [0.39980126489506427, 0.45559152214053524, 0.41842501867218984]),
     ],
     ids=["adam", "large epsilon", "no epsilon", "adamw"],
 )
-def test_three_steps_of_adam(rule, scalars, steps):
+def test_three_steps_of_adam_and_with_decay_of_adamw(weight_decay, scalars, steps):
     p, m, v = 0.5, 0.0, 0.0
     for step, (g, expected) in enumerate(zip((0.25, -1.0, 2.0), steps, strict=True), 1):
-        p, m, v = rule(p, g, m, v, learning_rate=0.1, step=step, **scalars)
+        p = updates.decay(p, g, learning_rate=0.1, weight_decay=weight_decay)
+        p, m, v = updates.adam(p, g, m, v, learning_rate=0.1, step=step, **scalars)
         assert p == pytest.approx(expected, rel=1e-13)
     assert (m, v) == pytest.approx((0.13025, 0.0050613750625), rel=1e-14)
 

@@ -140,7 +140,7 @@ def test_float32_stays_float32(f, scalars_of):
 
 
 def test_the_lists_are_whole():
-    assert len(UPDATES) == 11
+    assert len(UPDATES) == 12
     assert len({name_of(f) for f in EVERY}) == len(EVERY)
     assert {name_of(f) for f in WITH_GRADIENT} == {"softmax", "layer_normalization"}
 

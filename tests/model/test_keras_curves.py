@@ -67,9 +67,10 @@ def test_fifty_steps_are_those_of_keras(stack, loss, dtype, rtol, atol):
 
 
 def test_every_pair_of_layer_loss_and_optimizer_is_there():
-    for stack in list(KERAS["stacks"])[:6]:
+    for number, stack in enumerate(list(KERAS["stacks"])[:6]):
+        expected = KERAS["optimizers"].keys() - (KERAS["of two stacks"] if number >= 2 else [])
         for loss in KERAS["losses"]:
-            assert KERAS["curves"][stack][loss].keys() == KERAS["optimizers"].keys()
+            assert KERAS["curves"][stack][loss].keys() == expected
     used = {entry[0] for stack in KERAS["stacks"].values() for entry in stack}
     assert used == set(tn.layers.LAYERS)
 

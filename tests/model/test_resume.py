@@ -8,11 +8,12 @@ import tinynet as tn
 OPTIMIZERS = {
     "sgd": lambda: tn.optimizers.SGD(0.05),
     "momentum": lambda: tn.optimizers.SGD(0.05, momentum=0.9),
-    "nesterov": lambda: tn.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "nesterov": lambda: tn.optimizers.SGD(0.05, 0.9, nesterov=True, weight_decay=0.1),
     "rmsprop": lambda: tn.optimizers.RMSprop(0.01),
     "rmsprop with momentum": lambda: tn.optimizers.RMSprop(0.01, momentum=0.5),
     "adam": lambda: tn.optimizers.Adam(0.01, clipnorm=0.5),
     "adamw": lambda: tn.optimizers.AdamW(0.01, global_clipnorm=0.5),
+    "amsgrad": lambda: tn.optimizers.Adam(0.01, amsgrad=True),
     "schedule": lambda: tn.optimizers.Adam(tn.schedules.CosineDecay(0.02, 40)),
 }
 
@@ -23,7 +24,7 @@ def data():
     return x, (x[:, 0] > 0).astype(int), rng.uniform(0.5, 1.5, 21)
 
 
-def new_model(optimizer, dtype):
+def new_model(optimizer, dtype, **machine):
     tn.set_random_seed(11)
     model = tn.Sequential(
         [
@@ -34,7 +35,7 @@ def new_model(optimizer, dtype):
         ],
         dtype=dtype,
     )
-    model.compile(OPTIMIZERS[optimizer](), "binary_crossentropy", ["accuracy"])
+    model.compile(OPTIMIZERS[optimizer](), "binary_crossentropy", ["accuracy"], **machine)
     return model
 
 
@@ -57,7 +58,21 @@ def check_same(one, other):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_saved_and_resumed_is_uninterrupted(optimizer, dtype, tmp_path):
-    whole, parts = new_model(optimizer, dtype), new_model(optimizer, dtype)
+    check_resumed(optimizer, dtype, tmp_path)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("optimizer", ["nesterov", "amsgrad", "schedule"])
+def test_on_numba_too(optimizer, threads, tmp_path):
+    for package in ("numba", "scipy", "threadpoolctl"):
+        pytest.importorskip(package)
+    resumed = check_resumed(optimizer, "float32", tmp_path, backend="numba", threads=threads)
+    assert (resumed.backend, resumed.threads) == ("numba", threads)
+
+
+def check_resumed(optimizer, dtype, tmp_path, **machine):
+    """A fit that was saved and loaded twice ends where one does that never was; returns the loaded model."""
+    whole, parts = new_model(optimizer, dtype, **machine), new_model(optimizer, dtype, **machine)
     expected = fit(whole, 6)
     found = fit(parts, 2)
     for epochs in (1, 3):  # interrupted twice
@@ -71,6 +86,7 @@ def test_saved_and_resumed_is_uninterrupted(optimizer, dtype, tmp_path):
     check_same(whole, parts)
     x, *_ = data()
     assert (whole(x, training=True) == parts(x, training=True)).all()  # the same masks
+    return parts
 
 
 def test_saving_does_not_disturb_the_training(tmp_path):

@@ -6,8 +6,9 @@
 
 A curve is 50 steps from given weights, without shuffling: 18 rows in batches of 4, the last of each epoch with 2, for
 10 epochs. Kept are the loss of each epoch, the loss of `evaluate` afterwards, and the predictions of two rows; every
-second curve has sample weights. The file says all that is needed to run them again: tests/model/test_keras_curves.py
-needs this file and no Keras.
+second curve has sample weights. Layers, losses and optimizers are Keras's. The loop around them stands here, compiled
+once for many curves, since `fit` would compile each anew; the curves of gradient descent are compared with `fit` too.
+The file says all that is needed to run them again: tests/model/test_keras_curves.py needs this file and no Keras.
 """
 
 import json
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from keras_float64 import TOLERANCE, VERSIONS, keras, short
+from keras_float64 import TOLERANCE, VERSIONS, jax, keras, short
 
 FILE = Path(__file__).with_name("keras_curves.json")
 # What both packages are told: a class and its arguments. "head" stands for the activation that the loss wants.
@@ -67,6 +68,13 @@ OPTIMIZERS = {
     "clipnorm": ["SGD", {"learning_rate": 0.1, "clipnorm": 0.2}],
     "clipvalue": ["SGD", {"learning_rate": 0.1, "momentum": 0.5, "clipvalue": 0.05}],
     "global clipnorm": ["Adam", {"learning_rate": 0.01, "global_clipnorm": 0.1}],
+}
+DECAYING = {  # for the first two stacks
+    "sgd, decay": ["SGD", {"learning_rate": 0.05, "weight_decay": 0.2}],
+    "nesterov, decay": ["SGD", {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.2}],
+    "rmsprop, decay": ["RMSprop", {"learning_rate": 0.01, "weight_decay": 0.2}],
+    "adam, decay": ["Adam", {"learning_rate": 0.02, "weight_decay": 0.2, "clipnorm": 0.5}],
+    "amsgrad": ["Adam", {"learning_rate": 0.02, "beta_2": 0.7, "amsgrad": True}],
 }
 ROWS, BATCH, EPOCHS, SHOWN = 18, 4, 10, 2
 
@@ -121,39 +129,95 @@ def drawn(shapes: list[tuple[int, ...]]) -> list[list]:
     return [(rng.normal(size=shape) * (0.5 if len(shape) > 1 else 0.2)).round(2).tolist() for shape in shapes]
 
 
-def curve(stack: list, weights: list, loss: list, optimizer: list, given: dict, weighted: bool) -> list:
-    """[weighted, losses of the epochs, loss of evaluate, predictions of the first rows]."""
-    kind, settings, head, outputs, target = loss
-    model = network(stack, head, outputs)
-    model.set_weights([np.array(w) for w in weights])
-    model.compile(
-        optimizer=getattr(keras.optimizers, optimizer[0])(**optimizer[1]), loss=getattr(keras.losses, kind)(**settings),
-        jit_compile=False,
-    )  # fmt: skip
-    x, y = np.array(given["x"]), np.array(given[target])
-    weight = np.array(given["sample_weight"]) if weighted else None
-    fit = model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, sample_weight=weight, verbose=0)
-    after = model.evaluate(x, y, batch_size=BATCH, sample_weight=weight, verbose=0)
-    return short([weighted, fit.history["loss"], after, model.predict(x[:SHOWN], verbose=0).ravel().tolist()])
+class Rule:
+    """A Keras optimizer over variables of some shapes, its step compiled once."""
+
+    def __init__(self, optimizer: list, variables: list) -> None:
+        made = getattr(keras.optimizers, optimizer[0])(**optimizer[1])
+        made.build(variables)
+        self.start = [np.array(variable.value) for variable in made.variables]
+        self.step = jax.jit(made.stateless_apply)
+
+
+class Problem:
+    """A Keras model with a loss: its loss and gradient, compiled once for all optimizers."""
+
+    def __init__(self, stack: list, weights: list, loss: list, given: dict) -> None:
+        kind, settings, head, outputs, target = loss
+        self.model, self.loss = network(stack, head, outputs), getattr(keras.losses, kind)(**settings)
+        self.model.set_weights([np.array(w) for w in weights])
+        self.start = [np.array(variable.value) for variable in self.model.trainable_variables]
+        self.x, self.y = np.array(given["x"]), np.array(given[target])
+        self.loss_and_gradient = jax.jit(jax.value_and_grad(self.value))
+
+    def value(self, variables: list, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> jax.Array:
+        """The loss of a batch, penalties included."""
+        said, _, penalties = self.model.stateless_call(variables, [], x, training=True, return_losses=True)
+        return self.loss(y, said, sample_weight=weight) + sum(penalties)
+
+    def batches(self, weight: np.ndarray) -> list[tuple]:
+        every = [slice(start, start + BATCH) for start in range(0, ROWS, BATCH)]
+        return [(self.x[rows], self.y[rows], weight[rows]) for rows in every]
+
+    def curve(self, rule: Rule, weight: np.ndarray) -> list:
+        """[losses of the epochs, loss of evaluate, predictions of the first rows]; a batch counts by its rows."""
+        variables, slots, losses = self.start, rule.start, []
+        for _ in range(EPOCHS):
+            total = 0.0
+            for x, y, w in self.batches(weight):
+                value, gradient = self.loss_and_gradient(variables, x, y, w)
+                variables, slots = rule.step(slots, gradient, variables)
+                total += float(value) * len(x)
+            losses.append(total / ROWS)
+        after = sum(float(self.loss_and_gradient(variables, x, y, w)[0]) * len(x) for x, y, w in self.batches(weight))
+        said = self.model.stateless_call(variables, [], self.x[:SHOWN])[0]
+        return [losses, after / ROWS, np.ravel(said).tolist()]
+
+    def fitted(self, optimizer: list, weight: np.ndarray) -> list:
+        """The same by Keras's own `fit` and `evaluate`."""
+        self.model.compile(optimizer=getattr(keras.optimizers, optimizer[0])(**optimizer[1]), loss=self.loss)
+        settings = {"batch_size": BATCH, "sample_weight": weight, "verbose": 0}
+        fit = self.model.fit(self.x, self.y, epochs=EPOCHS, shuffle=False, **settings)
+        after = self.model.evaluate(self.x, self.y, **settings)
+        return [fit.history["loss"], after, self.model.predict(self.x[:SHOWN], verbose=0).ravel().tolist()]
+
+
+def chosen(number: int, title: str) -> dict[str, list]:
+    """The optimizers that a stack and a loss are run with."""
+    rules = OPTIMIZERS | (DECAYING if number < 2 else {})
+    few = {("mse", "sgd"), ("sparse", "nesterov")}
+    return {rule: made for rule, made in rules.items() if number < 6 or (title, rule) in few}
 
 
 def everything() -> dict:
-    """All that the file holds."""
+    """All that the file holds. Raises ValueError where `fit` says something else than the loop here."""
     given, weights, curves = data(), {}, {}
-    for name, stack in STACKS.items():
-        shared = name in list(STACKS)[:6]
+    for number, (name, stack) in enumerate(STACKS.items()):
+        made: dict[tuple, Rule] = {}
         for index, (title, loss) in enumerate(LOSSES.items()):
+            if not (rules := chosen(number, title)):
+                continue
             shapes = [w.shape for w in network(stack, loss[2], loss[3]).get_weights()]
-            chosen = weights.setdefault(f"{name}, {loss[3]}", drawn(shapes))
-            for number, (rule, optimizer) in enumerate(OPTIMIZERS.items()):
-                if shared or (title, rule) in (("mse", "sgd"), ("sparse", "nesterov")):
-                    found = curve(stack, chosen, loss, optimizer, given, (index + number) % 2 == 1)
-                    curves.setdefault(name, {}).setdefault(title, {})[rule] = found
+            problem = Problem(stack, weights.setdefault(f"{name}, {loss[3]}", drawn(shapes)), loss, given)
+            for rule, optimizer in rules.items():
+                key = rule, loss[3]
+                if key not in made:
+                    made[key] = Rule(optimizer, problem.model.trainable_variables)
+                weighted = (index + list(OPTIMIZERS | DECAYING).index(rule)) % 2 == 1
+                weight = np.array(given["sample_weight"]) if weighted else np.ones(ROWS)
+                found = problem.curve(made[key], weight)
+                if number < 2 and rule == "sgd":
+                    off = numbers(found) / numbers(problem.fitted(optimizer, weight)) - 1.0
+                    if np.abs(off).max() > TOLERANCE:
+                        raise ValueError(f"{name} / {title}: Keras's fit differs from this loop: {off}")
+                curves.setdefault(name, {}).setdefault(title, {})[rule] = short([weighted, *found])
         print(f"{name} done", file=sys.stderr, flush=True)
+        jax.clear_caches()
         keras.utils.clear_session()
     return {
         "made by": VERSIONS,
-        "data": given, "stacks": STACKS, "losses": LOSSES, "optimizers": OPTIMIZERS, "weights": weights,
+        "data": given, "stacks": STACKS, "losses": LOSSES, "optimizers": OPTIMIZERS | DECAYING,
+        "of two stacks": list(DECAYING), "weights": weights,
         "batch_size": BATCH, "epochs": EPOCHS, "curves": curves,
     }  # fmt: skip
 
@@ -166,10 +230,15 @@ def written(found: dict) -> str:
     return "{" + ",\n".join(head) + ',\n"curves":' + curves + "}\n"
 
 
+def numbers(curve: list) -> np.ndarray:
+    """All numbers of a curve."""
+    return np.hstack([np.ravel(part) for part in curve])
+
+
 def named(curves: dict) -> dict[str, np.ndarray]:
-    """All numbers of each curve under one name."""
+    """The numbers of each curve under one name."""
     return {
-        f"{stack} / {loss} / {optimizer}": np.hstack([np.ravel(part) for part in curve[1:]])
+        f"{stack} / {loss} / {optimizer}": numbers(curve[1:])
         for stack, losses in curves.items() for loss, rules in losses.items() for optimizer, curve in rules.items()
     }  # fmt: skip
 
@@ -186,8 +255,8 @@ def main() -> int:
         print(f"the file and this script describe different curves: {same}; run with --write")
         return 1
     worst = 0.0
-    for name, numbers in live.items():
-        off = float(np.max(np.abs(numbers - stored[name]) / np.maximum(np.abs(stored[name]), 1e-3)))
+    for name, found_now in live.items():
+        off = float(np.max(np.abs(found_now - stored[name]) / np.maximum(np.abs(stored[name]), 1e-3)))
         if off > TOLERANCE:
             print(f"{name}: Keras {keras.__version__} differs from the file by {off:.1e}")
         worst = max(worst, off)

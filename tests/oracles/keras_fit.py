@@ -113,7 +113,7 @@ def early_stopping() -> list:
     for number in range(96):
         settings = {"monitor": "val_loss", "mode": ["min", "max", "auto"][number % 3], "patience": number // 3 % 4,
                     "min_delta": [0.0, 0.3][number // 12 % 2], "restore_best_weights": number // 24 % 2 == 0,
-                    "start_from_epoch": 2 * (number % 5 == 4)}  # fmt: skip
+                    "start_from_epoch": 2 * (number % 5 == 4), "baseline": [None, 4.0][number // 48]}  # fmt: skip
         values = rng.integers(0, 7, 9).astype(float)
         if number % 4 == 3:
             values[rng.integers(settings["start_from_epoch"] + 1, 9, 2)] = np.nan  # NaN first is best for ever in Keras

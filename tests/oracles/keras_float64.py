@@ -1,4 +1,4 @@
-"""Keras 3 on JAX in float64 throughout: import `keras` from here."""
+"""Keras 3 on JAX in float64 throughout: import `keras` and `jax` from here."""
 
 import os
 
@@ -29,4 +29,4 @@ def short(thing):
     return thing
 
 
-__all__ = ["TOLERANCE", "VERSIONS", "keras", "short"]
+__all__ = ["TOLERANCE", "VERSIONS", "jax", "keras", "short"]

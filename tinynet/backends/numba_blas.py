@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import sys
 import threading
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
@@ -15,6 +16,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from numba.core.registry import cpu_target
 
 NAMES = {"float32": "sgemm", "float64": "dgemm"}
 MODULE = "scipy.linalg.cython_blas"
@@ -38,6 +41,22 @@ def _library() -> Any:
     except (StopIteration, ImportError, AssertionError):
         return import_module(MODULE)
     return module
+
+
+@functools.cache
+def get_numba_ready() -> None:
+    """Let numba load what it compiles with.
+
+    It looks whether SciPy's BLAS can be imported, and all of scipy.linalg would come along; it finds the one module.
+    """
+    known = MODULE in sys.modules
+    sys.modules.setdefault(MODULE, _library())
+    try:
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()
+    finally:
+        if not known:  # whoever imports it later gets it in the usual way
+            sys.modules.pop(MODULE, None)
 
 
 @functools.cache

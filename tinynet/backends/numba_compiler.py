@@ -25,6 +25,7 @@ from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.extending import intrinsic
 
+from tinynet.backends.numba_blas import get_numba_ready
 from tinynet.formulas import vocabulary
 
 # Never all of fastmath, which deletes what is done about NaN; "contract" lets a product and a sum be one instruction.
@@ -72,6 +73,7 @@ def address_of_template(template: Callable[..., None], dtype: str, words: Callab
 
 def compiled(function: Callable[..., None], key: str) -> Any:
     """The function, compiled under this name; without the cache where there is no place to keep it."""
+    get_numba_ready()
     function.__qualname__ = key
     try:
         return cfunc(SIGNATURE, cache=True, **OPTIONS)(function)

@@ -95,7 +95,7 @@ class Encoder:
             return array_pointer(self.shared.gradients[self.thread]) + tensor.offset * self.itemsize
         if tensor.name == "square_norm":
             return array_pointer(self.square_norm)
-        if tensor.space == "state" and tensor.name != "hyper":
+        if tensor.space == "state" and tensor.name not in ("hyper", "decay_hyper"):
             place = {"step": F.STEP, "value": F.VALUE, "alive": F.ALIVE, "total": F.TOTAL}[tensor.name]
             return array_pointer(self.frame) + 8 * place
         name = tensor.space if tensor.space in ("parameters", "slots") else tensor.name

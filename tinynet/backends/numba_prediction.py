@@ -9,26 +9,14 @@ import numpy as np
 from tinynet.backends import numba_frame as F
 from tinynet.backends.numba_machine import Machine
 from tinynet.backends.numba_training import block_for, threads_for, work_of
+from tinynet.backends.recordings import record_forward
 from tinynet.formulas.vocabulary import Array
-from tinynet.network import Network, Workspace
+from tinynet.network import Network
 from tinynet.prediction import Prediction
-from tinynet.program import Program, tensors_of
-from tinynet.recorder import Recorder, array_pointer
+from tinynet.recorder import array_pointer
 
 ALONE = 64  # up to so many rows one thread predicts, and BLAS, which keeps to itself on so little, is not limited
 LONGEST = 1 << 16  # rows at a time: the numbers of the rows are kept
-
-
-def record_forward(network: Network) -> Program:
-    """The program of a prediction, from the rows as they are given."""
-    network = network.copy()
-    w = Workspace(network, 2, True)
-    data, order = {"X": np.zeros((2, network.widths[0]), network.dtype)}, np.arange(2)
-    recorder = Recorder(tensors_of(network, w, None, {**data, "order": order}))
-    with np.errstate(all="ignore"):
-        recorder.gather(data["X"], order, w.x)
-        y = network.forward(recorder, w, w.x, training=False)
-    return Program(recorder.rows, 2, recorder.tensors[id(y)])
 
 
 class NumbaPrediction(Prediction):

@@ -1,8 +1,8 @@
 """Training by replay: the program of one step, recorded once, then carried out batch after batch in compiled code.
 
-It has the face of `Training`. The network's parameters, its gradients and the optimizer's slots and hyper are worked on
-where they are; the step, the loss and the sign of life are copied in where an epoch begins and back where compiled code
-pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
+It has the face of `Training`. The network's parameters, its gradients, and the optimizer's slots and scalars are worked
+on where they are; the step, the loss and the sign of life are copied in where an epoch begins and back where compiled
+code pauses, about every 50 ms, so that Ctrl-C, progress and callbacks work.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import numpy as np
 
 from tinynet.backends.numba_encoding import UNPACKED
 from tinynet.backends.numba_machine import Machine
+from tinynet.backends.recordings import record_evaluation
 from tinynet.costs import flops
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Objective
-from tinynet.network import Network, Workspace
+from tinynet.network import Network
 from tinynet.optimizers import Optimizer
-from tinynet.program import Program, record, tensors_of
-from tinynet.recorder import Recorder, array_pointer
+from tinynet.program import Program, record
+from tinynet.recorder import array_pointer
 from tinynet.settings import cores
 from tinynet.training import NonFiniteError, Training
 
@@ -53,22 +54,6 @@ def block_for(program: Program, rows: int) -> int:
     fits = UNPACKED // widest
     most = 512 if fits < 64 or fits >= 512 else 1 << (fits.bit_length() - 1)
     return max(1, min(most, rows))
-
-
-def record_evaluation(network: Network, objective: Objective, batch: int, target_columns: int) -> Program:
-    """The program of the loss of a batch that is not trained on: forward as in prediction, and the loss."""
-    network = network.copy()
-    w = Workspace(network, batch, True, target_columns)
-    sizes = {"X": network.widths[0], "T": target_columns, "weights": 1}
-    data = {name: np.zeros((batch, columns), network.dtype) for name, columns in sizes.items()}
-    order = np.arange(batch)
-    recorder = Recorder(tensors_of(network, w, None, {**data, "order": order}))
-    with np.errstate(all="ignore"):
-        for name, out in (("X", w.x), ("T", w.t), ("weights", w.weight)):
-            recorder.gather(data[name], order, out)
-        y = network.forward(recorder, w, w.x, training=False)
-        network.loss_and_gradient(recorder, w, y, objective)
-    return Program(recorder.rows, batch, recorder.tensors[id(y)])
 
 
 class NumbaTraining(Training):
@@ -112,7 +97,7 @@ class NumbaTraining(Training):
         assert optimizer.slots is not None
         arrays = {
             "parameters": network.parameters, "gradients": network.gradients,
-            "slots": optimizer.slots, "hyper": optimizer.hyper,
+            "slots": optimizer.slots, "hyper": optimizer.hyper, "decay_hyper": optimizer.decay_hyper,
         }  # fmt: skip
         program = self.program(kind)
         if (kind, batch) not in self.work:

@@ -18,6 +18,7 @@ from tinynet.demo import compare, deploy, figure, recipe
 from tinynet.demo.recipe import Data
 from tinynet.formulas.vocabulary import Array
 from tinynet.random import set_random_seed
+from tinynet.tabular.intervals import wilson
 
 SEED = 0
 TEST_SHARE = 0.2
@@ -175,7 +176,7 @@ def tested(y: Array, risk: Array) -> None:
     print(f"{INDENT}The network of step 4 is judged by the test part, which it never met:")
     for kind, name, right in ((1, "malignant", "above"), (0, "benign", "below")):
         n, yes = int((y == kind).sum()), int(((risk > 0.5) == kind)[y == kind].sum())
-        low, high = compare.wilson(yes, n)
+        low, high = wilson(yes, n)
         line(
             name,
             f"{yes} of {n} have a predicted risk {right} 50 %: {percent(yes / n)} ({percent(low)} to {percent(high)})",

@@ -11,10 +11,10 @@ from tinynet import metrics
 from tinynet.demo.recipe import Data, fit, network, split
 from tinynet.formulas.vocabulary import Array
 from tinynet.progress import Progress
+from tinynet.tabular.intervals import LEVEL, Estimate
 
 FOLDS = 5
 VALIDATION_SHARE = 0.2
-LEVEL = 0.95
 
 # Each takes y (n,), the predicted risk (n,) and how often each patient counts (n,).
 MEASURES: dict[str, Callable[[Array, Array, Array], float]] = {
@@ -62,19 +62,6 @@ def cross_validated(data: Data, seed: int) -> tuple[Array, Array]:
     return ours, theirs
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __format__(self, numbers: str) -> str:
-        """With the format of its numbers, as in f"{estimate:.3f}"."""
-        return f"{self.value:{numbers}} ({self.low:{numbers}} to {self.high:{numbers}})"
-
-
 def resampled(y: Array, draws: int, seed: int) -> Array:
     """How often each patient counts in each bootstrap draw, (draws, n); as many malignant and benign as in y."""
     generator = np.random.default_rng(seed)
@@ -118,14 +105,6 @@ def compared(y: Array, ours: Array, theirs: Array, draws: int, seed: int) -> dic
         found[name] = Comparison(interval(a, drawn[0]), interval(b, drawn[1]), interval(a - b, drawn[0] - drawn[1]))
     bar.close()
     return found
-
-
-def wilson(yes: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of the share yes / n (Wilson 1927), sound for few patients too."""
-    z, share = 1.959964, yes / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5 / (1 + z * z / n)
-    return middle - half, middle + half
 
 
 def verdict(difference: Estimate) -> str:

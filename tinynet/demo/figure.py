@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tinynet.demo.compare import Comparison, wilson
+from tinynet.demo.compare import Comparison
 from tinynet.demo.recipe import Fit
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.intervals import wilson
 
 # Colours that people with any colour vision tell apart (of Okabe and Ito 2008, and of Tol 2021): two for models, two
 # for classes, and never colour alone: a dashed line, another direction.

@@ -71,6 +71,17 @@ def poisson_derivative(y, t, *, epsilon=1e-7):
     return 1.0 - t / (y + epsilon)
 
 
+def poisson_log_link(y, t):
+    """e^y - t y, for counts t of mean e^y: poisson with a log link (McCullagh and Nelder 1989, chapter 6)."""
+    return exp(y) - t * y
+
+
+@derivative_of(poisson_log_link)
+def poisson_log_link_derivative(y, t):
+    """e^y - t."""
+    return exp(y) - t
+
+
 def gamma(y, t):
     """t e^-y + y, for positive amounts t of mean e^y (log link): the negative log-likelihood of a gamma distribution,
     over its shape and without its constants (McCullagh and Nelder 1989, chapter 8).

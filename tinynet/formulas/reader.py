@@ -55,7 +55,10 @@ def _read(function: Callable[..., Any]) -> Reading:
     try:
         source = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):
-        raise FormulaError(f"{name}: no source to read; define it with `def` in a file or a notebook cell") from None
+        raise FormulaError(
+            f"{name}: no source to read; define it with `def` in a file or a notebook cell (a frozen application needs "
+            "its .py files for that)"
+        ) from None
     tree = ast.parse(source).body[0]
     if not isinstance(tree, ast.FunctionDef):
         raise FormulaError(f"{name}: a formula is a function written with `def`")

@@ -59,16 +59,22 @@ def adam(p, g, m, v, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1
     return p - change, m_new, v_new
 
 
-def adamw(
-    p, g, m, v, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.004, step=1.0
-):  # fmt: skip
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): p shrinks by learning_rate weight_decay p."""
+def adam_amsgrad(p, g, m, v, peak, *, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, step=1.0):
+    """Adam whose steps are divided by the greatest v so far (AMSGrad: Reddi, Kale and Kumar 2018), as in Keras."""
     m_new = moving_average(m, g, rate=beta_1)
     v_new = moving_average(v, g**2, rate=beta_2)
+    peak_new = maximum(peak, v_new)
     change = adam_step(
-        m_new, v_new, learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, step=step
+        m_new, peak_new, learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, step=step
     )
-    return p - learning_rate * weight_decay * p - change, m_new, v_new
+    return p - change, m_new, v_new, peak_new
+
+
+def decay(p, g, *, learning_rate=0.001, weight_decay=0.004):
+    """Decoupled weight decay (Loshchilov and Hutter 2019): p - learning_rate weight_decay p, before any rule; after it
+    Adam is AdamW. The gradient has no part in it.
+    """
+    return p - learning_rate * weight_decay * p
 
 
 def clip_by_value(g, *, limit=1.0):

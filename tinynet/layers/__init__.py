@@ -7,6 +7,7 @@ from tinynet.layers.dropout import Dropout
 from tinynet.layers.embedding import Embedding
 from tinynet.layers.normalization import LayerNormalization
 
+InputLayer = Input  # Keras has both names
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer for layer in (Dense, Activation, Dropout, LayerNormalization, Embedding)
 }
@@ -18,6 +19,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Input",
+    "InputLayer",
     "Layer",
     "LayerNormalization",
     "Memory",

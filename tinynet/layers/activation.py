@@ -21,8 +21,10 @@ class Activation(Layer):
     input_shape : the number of columns of z, where this is the first layer
     """
 
-    def __init__(self, activation: activations.Given, *, input_shape: Any = None, name: str | None = None) -> None:
-        super().__init__(input_shape=input_shape, name=name)
+    def __init__(
+        self, activation: activations.Given, *, input_shape: Any = None, name: str | None = None, **keras: Any
+    ) -> None:
+        super().__init__(input_shape=input_shape, name=name, **keras)
         self.activation = activations.get(activation)
 
     def forward_arrays(self, n_in: int) -> dict[str, int]:
@@ -54,5 +56,5 @@ class Activation(Layer):
         return {"activation": activations.saved(self.activation)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Activation:
+    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any] = {}) -> Activation:
         return cls(activations.get(config["activation"], custom))

@@ -15,10 +15,16 @@ from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.initializers import Initializer
 from tinynet.operations import Operations
+from tinynet.registry import unknown
 from tinynet.settings import shown, whole
 
 if TYPE_CHECKING:
     from tinynet.mathematics import Mathematics
+
+# Keras's settings of layers that tinynet does without; None may be given.
+UNSUPPORTED = (
+    "activity_regularizer", "kernel_constraint", "bias_constraint", "embeddings_constraint", "dtype", "noise_shape",
+)  # fmt: skip
 
 
 class Parameter(NamedTuple):
@@ -59,10 +65,15 @@ class Memory:
 
 
 class Input:
-    """The shape of a row, as the first entry of a model: `tn.Input(shape=(30,))`."""
+    """The shape of a row, as the first entry of a model: `tn.Input(shape=(30,))`; `layers.InputLayer` is the same.
 
-    def __init__(self, shape: Any) -> None:
-        self.columns = width_of(shape)
+    Keras's `name` and `batch_size` may be given and decide nothing here.
+    """
+
+    def __init__(
+        self, shape: Any = None, batch_size: int | None = None, name: str | None = None, *, input_shape: Any = None
+    ) -> None:
+        self.columns, self.name = width_of(input_shape if shape is None else shape), name
 
 
 class Layer:
@@ -93,10 +104,40 @@ class Layer:
     >>> report = tn.check_layer(Scale(), n_in=3)  # raises where a gradient is wrong
     """
 
-    def __init__(self, *, input_shape: Any = None, name: str | None = None) -> None:
-        self.input_shape = None if input_shape is None else width_of(input_shape)
+    def __init__(self, *, input_shape: Any = None, name: str | None = None, **keras: Any) -> None:
+        columns = keras.pop("input_dim", None) if input_shape is None else input_shape
+        for setting, value in keras.items():
+            if setting not in ("trainable", *UNSUPPORTED):
+                known = ["input_shape", "input_dim", "name", *setting_names(type(self))]
+                raise TypeError(unknown(f"setting of {type(self).__name__}", setting, known))
+            if value is not None and not (setting == "trainable" and value is True):
+                raise ValueError(f"{setting} is not supported by tinynet; leave it out of {type(self).__name__}(...)")
+        self.input_shape = None if columns is None else width_of(columns)
         self.name = name
         self.variables: dict[str, Array] = {}  # its parameters in the model it is part of, once that is built
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer learns: always. Raises ValueError where it is set to anything else."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value is not True:
+            raise ValueError("layers cannot be frozen in tinynet; trainable is always True")
+
+    @property
+    def weights(self) -> list[Array]:
+        """The layer's parameters themselves, kernel before bias: writing into them changes the model."""
+        return list(self.variables.values())
+
+    def count_params(self) -> int:
+        """How many numbers the layer has learned; 0 before the model is built."""
+        return sum(p.size for p in self.weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """As `config`, with the layer's name, as Keras has it."""
+        return {"name": self.name, **self.config()}
 
     def get_weights(self) -> list[Array]:
         """Copies of the layer's parameters."""
@@ -170,9 +211,15 @@ class Layer:
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Layer:
+    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any] = {}) -> Layer:
         """The layer that `config` describes; `custom` knows formulas of one's own by name."""
         return cls(**config)
+
+
+def setting_names(layer: type) -> list[str]:
+    """The settings that a layer's own `__init__` names."""
+    code = layer.__init__.__code__  # type: ignore[misc]
+    return [name for name in code.co_varnames[1 : code.co_argcount] if name != "name"]
 
 
 def width_of(shape: Any) -> int:

@@ -41,8 +41,9 @@ class Dense(Layer):
         *,
         input_shape: Any = None,
         name: str | None = None,
+        **keras: Any,
     ) -> None:
-        super().__init__(input_shape=input_shape, name=name)
+        super().__init__(input_shape=input_shape, name=name, **keras)
         self.units = whole("units", units, 1)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
@@ -96,6 +97,16 @@ class Dense(Layer):
     def pre_activation(self, m: Memory, x: Array) -> Array:
         return m.z
 
+    @property
+    def kernel(self) -> Array:
+        """W itself, once the model is built."""
+        return self.variables["W"]
+
+    @property
+    def bias(self) -> Array | None:
+        """b itself; None without bias."""
+        return self.variables.get("b")
+
     def config(self) -> dict[str, Any]:
         return {
             "units": self.units,
@@ -108,7 +119,7 @@ class Dense(Layer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any]) -> Dense:
+    def from_config(cls, config: dict[str, Any], custom: Mapping[str, Any] = {}) -> Dense:
         own = {
             "activation": activations.get(config["activation"], custom),
             "kernel_regularizer": regularizers.get(config["kernel_regularizer"], custom),

@@ -38,8 +38,9 @@ class Embedding(Layer):
         *,
         input_shape: Any = None,
         name: str | None = None,
+        **keras: Any,
     ) -> None:
-        super().__init__(input_shape=input_shape, name=name)
+        super().__init__(input_shape=input_shape, name=name, **keras)
         try:
             self.columns = [whole("a column", column, 0) for column in several(columns)]
         except ValueError:

@@ -33,8 +33,9 @@ class LayerNormalization(Layer):
         *,
         input_shape: Any = None,
         name: str | None = None,
+        **keras: Any,
     ) -> None:
-        super().__init__(input_shape=input_shape, name=name)
+        super().__init__(input_shape=input_shape, name=name, **keras)
         self.epsilon = real("epsilon", epsilon, least=0.0)
         self.f = Formula(layer_normalization, epsilon=self.epsilon)
         self.beta_initializer = INITIALIZERS.get(beta_initializer)

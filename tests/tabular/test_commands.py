@@ -1,0 +1,113 @@
+"""The commands `train` and `predict`: a file in, a model and risks out, and one sentence where something is wrong."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tinynet as tn
+from tinynet.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a table as CSV and as Parquet, each person having two rows."""
+    rng = np.random.default_rng(0)
+    age, marker = rng.integers(20, 90, 240), rng.normal(0, 1, 240).round(3)
+    frame = pd.DataFrame(
+        {
+            "visit_of": np.repeat(np.arange(120), 2) + 1000,
+            "age": age,
+            "marker": marker,
+            "sex": rng.choice(["f", "m"], 240),
+            "died": np.where(rng.random(240) < 1 / (1 + np.exp(-(age - 55) / 8 - marker)), "yes", "no"),
+            "cost": np.where(rng.random(240) < 0.3, 0.0, np.exp(age / 20.0 + marker)).round(2),
+            "constant": 1,
+            "nothing": None,
+        }
+    )
+    frame.loc[3, "died"] = None
+    made = tmp_path_factory.mktemp("tables")
+    frame.to_csv(made / "table.csv", index=False)
+    frame.to_parquet(made / "table.parquet")
+    return made
+
+
+def test_train_then_predict(folder, capsys):
+    model, risks = folder / "model.safetensors", folder / "risks.csv"
+    table = str(folder / "table.csv")
+    assert main(["train", table, "--target", "died", "--group", "visit_of", "--out", str(model)]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 240 rows have no 'died'" in said
+    assert "2 classes" in said
+    assert main(["predict", str(model), table, "--out", str(risks)]) == 0
+    with open(risks, encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 240
+    p = np.array([float(row["P(died = yes)"]) for row in rows])
+    np.testing.assert_allclose(p + [float(row["P(died = no)"]) for row in rows], 1.0)
+    assert [row["predicted died"] for row in rows] == np.where(p > 0.5, "yes", "no").tolist()
+    age = pd.read_csv(table)["age"]
+    assert p[age > 70].mean() > p[age < 40].mean() + 0.3
+    loaded = tn.load(model)
+    assert "visit_of" not in loaded.schema.features
+    np.testing.assert_allclose(loaded.predict_proba(table)[:, 1], p, atol=1e-12)
+    capsys.readouterr()
+    assert main(["predict", str(model), str(folder / "table.parquet")]) == 0
+    parquet = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    np.testing.assert_allclose([float(row["P(died = yes)"]) for row in parquet], p, atol=1e-12)
+
+
+def test_cost_by_two_parts_with_a_schema_of_the_users_own(folder, capsys):
+    model, schema = folder / "cost.safetensors", folder / "schema.toml"
+    given = ["train", str(folder / "table.csv"), "--target", "cost", "--no-group", "for the test", "--task", "cost"]
+    assert main([*given, "--out", str(model), "--save-schema", str(schema)]) == 0
+    schema.write_text(schema.read_text().replace('"marker" = { role = "numeric"', '"marker" = { role = "ignored"'))
+    assert main([*given, "--out", str(model), "--schema", str(schema)]) == 0
+    assert tn.load(model).outcome.kind == "two-part"
+    assert "marker" not in tn.load(model).schema.features
+    assert (tn.load(model).predict(folder / "table.csv") > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "table.csv", "--target", "dyed"], "did you mean 'died'"),
+        (["train", "table.csv", "--target", "died", "--group", "visitof"], "did you mean 'visit_of'"),
+        (["train", "table.csv", "--target", "constant", "--no-group", "test"], "has one class only"),
+        (["train", "table.csv", "--target", "nothing", "--no-group", "test"], "missing in all 240 rows"),
+        (["train", "table.csv", "--target", "died", "--task", "cost", "--no-group", "test"], "holds text"),
+        (["train", "table.csv", "--target", "died", "--out", "nowhere/m", "--no-group", "t"], "'nowhere'"),
+        (["train", "none.csv", "--target", "died"], "no file"),
+        (["train", "false.parquet", "--target", "died"], "named like a Parquet file"),
+        (["predict", "table.csv", "table.csv"], "no model"),
+        (["predict", "none.safetensors", "table.csv"], "none.safetensors"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(folder, capsys, monkeypatch, arguments, said):
+    monkeypatch.chdir(folder)
+    (folder / "false.parquet").write_text("a,b\n1,2\n")
+    assert main(arguments) == 1
+    out = capsys.readouterr()
+    assert said in out.err
+    assert out.err.count("\n") == 1
+    assert out.err.startswith(f"tinynet {arguments[0]}: ")
+
+
+def test_persons_must_be_named_or_waived(folder, capsys, tmp_path):
+    table = pd.read_csv(folder / "table.csv").rename(columns={"visit_of": "patient_id"})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    given = ["train", str(tmp_path / "table.csv"), "--target", "died", "--out", str(tmp_path / "m")]
+    assert main(given) == 1
+    assert "'patient_id' looks like a person's identifier" in capsys.readouterr().err
+
+
+def test_wrong_usage_is_2_and_help_has_an_example(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "table.csv"])
+    assert ended.value.code == 2
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--help"])
+    assert ended.value.code == 0
+    assert "python -m tinynet train patients.csv --target died" in capsys.readouterr().out

@@ -1,0 +1,231 @@
+"""The commands `train`, `evaluate` and `predict`: from a file with a table to a model, a report, or risks."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from tinynet.formulas.vocabulary import Array
+from tinynet.registry import unknown
+from tinynet.tabular.frame import Columns, read, read_chunks
+from tinynet.tabular.schema import Schema
+
+TASKS = {"classes": None, "amount": "squared_error", "count": "poisson", "cost": "two-part"}
+MOST_CLASSES = 10  # of a target of numbers; with more different ones it is an amount
+EXAMPLE = """example:
+  python -m tinynet train patients.csv --target died --group patient_id --out model.safetensors --report report.html
+  python -m tinynet predict model.safetensors new_patients.csv --out risks.csv
+"""
+
+
+def add(commands: Any) -> None:
+    """The commands' arguments, for argparse."""
+    described = {
+        "train": "learn from a table: a model file, and with --report an honest evaluation",
+        "evaluate": "cross-validate on a table, beside simple models on the same folds",
+    }
+    for name, said in described.items():
+        one = commands.add_parser(
+            name, help=said, description=said, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        one.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
+        one.add_argument("--target", required=True, metavar="COLUMN", help="what is predicted")
+        who = one.add_mutually_exclusive_group()
+        who.add_argument("--group", metavar="COLUMN", help="whose row it is, such as the patient: kept on one side")
+        who.add_argument("--no-group", metavar="WHY", help='why rows need no group, as in "one row per person"')
+        one.add_argument("--schema", metavar="FILE", help="what the columns are (TOML); default: inferred")
+        one.add_argument("--task", choices=list(TASKS), help="default: classes for text or up to 10 different numbers")
+        one.add_argument("--seed", type=int, default=0, help="of everything drawn; default 0")
+        one.add_argument("--report", type=Path, metavar="FILE", help="an HTML page to read, from 5-fold validation")
+        if name == "train":
+            one.add_argument("--out", type=Path, default=Path("model.safetensors"), help="default: model.safetensors")
+            one.add_argument("--save-schema", metavar="FILE", help="write the schema that was used, to read and edit")
+    said = "risks, classes or amounts for the rows of a table"
+    one = commands.add_parser(
+        "predict", help=said, description=said, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    one.add_argument("model", metavar="MODEL", help="the file that train wrote")
+    one.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
+    one.add_argument("--out", type=Path, help="a CSV file; default: standard output")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Carry a command out; 0 where all is well, 1 where it cannot be done, which one sentence then says."""
+    try:
+        {"train": train, "evaluate": evaluate, "predict": predict}[chosen.command](chosen)
+    except BrokenPipeError:  # whoever reads has seen enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be said at the end
+    except (ValueError, TypeError, LookupError, ImportError, ArithmeticError, OSError) as error:
+        said = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"tinynet {chosen.command}: {said}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def train(chosen: argparse.Namespace) -> None:
+    for path in (chosen.out, chosen.report):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
+    table, y, groups, estimator = prepared(chosen)
+    start = time.perf_counter()
+    estimator.fit(table, y, groups=groups)
+    estimator.predictor_.target = chosen.target
+    estimator.save(chosen.out)
+    print(f"trained in {time.perf_counter() - start:.0f} s; the model is in {chosen.out}")
+    if chosen.save_schema:
+        estimator.predictor_.schema.save(chosen.save_schema)
+        print(f"the schema is in {chosen.save_schema}")
+    if chosen.report is not None:
+        judge(chosen, table, y, groups, estimator)
+    else:
+        print("how good it is, beside simple models: give --report report.html")
+
+
+def evaluate(chosen: argparse.Namespace) -> None:
+    judge(chosen, *prepared(chosen))
+
+
+def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | None, estimator: Any) -> None:
+    """Cross-validate, print the table, and write the report where asked."""
+    from tinynet.tabular.evaluate import evaluate as cross_validated
+
+    task = {"count": "count", "cost": "cost"}.get(chosen.task or "")
+    found = cross_validated(
+        estimator, as_frame(table), y, groups=groups, no_group=chosen.no_group, task=task, seed=chosen.seed
+    )
+    print(found)
+    if chosen.report is not None:
+        found.report(chosen.report)
+        print(f"the report is in {chosen.report}")
+
+
+def prepared(chosen: argparse.Namespace) -> tuple[Columns, Array, Array | None, Any]:
+    """(the features, y, groups, an estimator that is not fitted) of the rows that have a target."""
+    try:
+        from tinynet.tabular.classifier import TabularClassifier
+        from tinynet.tabular.regressor import TabularRegressor
+    except ImportError:
+        raise ImportError("training on tables needs scikit-learn: pip install 'tinynet[tabular,fast]'") from None
+    from tinynet.tabular.splits import refuse_hidden_persons
+
+    table = read(chosen.data)
+    for name in filter(None, (chosen.target, chosen.group)):
+        if name not in table:
+            raise KeyError(unknown("column", name, list(table)))
+    if chosen.target == chosen.group:
+        raise ValueError(f"column {chosen.target!r} cannot be both the target and the group")
+    given = Schema.infer(table, chosen.target, chosen.group)
+    y, numeric = outcome(table[chosen.target], given[chosen.target].missing)
+    known = np.array([value is not None and value == value for value in y.tolist()], bool)
+    if not known.any():
+        raise ValueError(f"the target {chosen.target!r} is missing in all {len(y)} rows")
+    if not known.all():
+        print(f"{int((~known).sum())} of {len(y)} rows have no {chosen.target!r} and are left out")
+        table, y = table.rows(known), y[known]
+    groups = None
+    if chosen.group is not None:
+        groups = np.array([str(value) for value in table[chosen.group].tolist()])
+    else:
+        refuse_hidden_persons(iter(table.items()), chosen.no_group)
+    schema = Schema.load(chosen.schema) if chosen.schema else given
+    features = Columns({name: column for name, column in table.items() if name not in (chosen.target, chosen.group)})
+    different = len(np.unique(y)) if numeric else len(set(y.tolist()))
+    task = chosen.task or ("amount" if numeric and different > MOST_CLASSES else "classes")
+    schema = Schema({n: c for n, c in schema.columns.items() if n not in (chosen.target, chosen.group)})
+    if task == "classes":
+        if different < 2:
+            raise ValueError(f"the target {chosen.target!r} has one class only; at least two are needed")
+        labels = np.array([int(v) if numeric and v == int(v) else v for v in y.tolist()])
+        print(f"{len(labels)} rows, {len(schema.features)} columns, {different} classes of {chosen.target!r}")
+        return features, labels, groups, TabularClassifier(schema, random_state=chosen.seed)
+    if not numeric:
+        raise ValueError(f"the target {chosen.target!r} holds text; --task {task} is for numbers")
+    print(f"{len(y)} rows, {len(schema.features)} columns, {chosen.target!r} as {task}")
+    return features, y, groups, TabularRegressor(schema, loss=TASKS[task] or "", random_state=chosen.seed)
+
+
+def outcome(values: Array, missing: list[str]) -> tuple[Array, bool]:
+    """(the target with NaN or None for gaps, whether it holds numbers)."""
+    from tinynet.tabular.cells import number, spelled
+
+    gaps = set(missing)
+    cells = [
+        None if v is None or v != v or (v if isinstance(v, str) else spelled(v)) in gaps else v for v in values.tolist()
+    ]
+    numbers = [number(v) if isinstance(v, str) else v for v in cells]
+    if any(v is not None for v in cells) and all(
+        n is not None for n, v in zip(numbers, cells, strict=True) if v is not None
+    ):
+        return np.array([math.nan if n is None else n for n in numbers], np.float64), True
+    out = np.empty(len(cells), object)
+    out[:] = cells
+    return out, False
+
+
+def as_frame(table: Columns) -> Any:
+    """The table as a pandas frame, for the folds."""
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ImportError("evaluation cuts tables into folds with pandas: pip install pandas") from None
+    return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in table.items()})
+
+
+def predict(chosen: argparse.Namespace) -> None:
+    from tinynet.tabular.predictor import Predictor, load
+
+    model = load(chosen.model)
+    if not isinstance(model, Predictor):
+        raise ValueError(f"{Path(chosen.model).name} holds a network without its columns; `train` writes what is meant")
+    target = model.target or "target"
+    rows = 0
+    with opened(chosen.out) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        for i, part in enumerate(read_chunks(chosen.data)):
+            if not part.count:
+                continue
+            said = model.answers(part)
+            if i == 0:
+                writer.writerow(header(model, target))
+            columns = said.reshape(part.count, -1)
+            if model.classes:
+                labels = [model.classes[place] for place in columns.argmax(axis=1)]
+                writer.writerows([label, *map(repr, row)] for label, row in zip(labels, columns.tolist(), strict=True))
+            else:
+                writer.writerows(map(repr, row) for row in columns.tolist())
+            rows += part.count
+    if not rows:
+        raise ValueError(f"{Path(chosen.data).name} has no rows")
+    if chosen.out is not None:
+        print(f"{rows} rows predicted; they are in {chosen.out}")
+
+
+def header(model: Any, target: str) -> list[str]:
+    """The names of the columns that `predict` writes."""
+    if model.classes:
+        return [f"predicted {target}", *(f"P({target} = {label})" for label in model.classes)]
+    if model.outcome.kind == "quantiles":
+        return [f"{level:g} quantile of {target}" for level in model.outcome.levels]
+    return [f"predicted {target}"]
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[TextIO]:
+    """The file to write to; standard output where there is none."""
+    if path is None:
+        yield sys.stdout
+        return
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
+    with open(path, "w", encoding="utf-8", newline="") as stream:
+        yield stream
