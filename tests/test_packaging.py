@@ -18,9 +18,10 @@ PACKAGE = ROOT / "tinynet"
 ROOMS = [
     ("formulas",),
     ("settings", "arrays", "registry", "random", "operations", "activations", "regularizers"),
+    ("recorder", "costs", "mathematics"),
     ("schedules", "initializers", "losses", "optimizers", "layers"),
     ("network", "step", "training", "prediction"),
-    ("costs", "recorder", "program"),
+    ("program",),
     ("backends",),
     (
         "data",
@@ -32,6 +33,8 @@ ROOMS = [
         "fitting",
         "gradcheck",
         "explain_step",
+        "drawing",
+        "graph",
     ),
     ("persistence",),
     ("compiled",),

@@ -26,6 +26,7 @@ from tinynet.training import NonFiniteError, Training
 
 if TYPE_CHECKING:
     from tinynet.explain_step import Explanation
+    from tinynet.graph import Graph
 
 OF_KERAS = ("run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss")
 AUTO_STEPS, AUTO_FLOPS = 10_000, 2e10  # from where a second or so of NumPy is worth compiled code
@@ -236,6 +237,17 @@ class Compiled(Stack):
         from tinynet.explain_step import explain_step
 
         return explain_step(self, x, y, sample_weight)
+
+    def graph(self, x: Any = None, y: Any = None, sample_weight: Any = None) -> Graph:
+        """One step as a picture (SVG): values flow forth above, gradients back below, what is learned beneath.
+
+        With x and y the numbers of that batch are in it (large arrays as coloured cells), without them the shapes; of
+        more than six layers the middle is summarised. The model is not changed. In a notebook the picture is shown;
+        `.save(path)` writes it into a file. Raises ValueError where only one of x and y is given.
+        """
+        from tinynet.graph import graph
+
+        return graph(self, x, y, sample_weight)
 
     def batch(self) -> dict[str, Array]:
         """Every array of the batch that went forward, by the name it has in programs: x, z1, a1, dz1, ..."""

@@ -7,7 +7,7 @@ batch of n samples is (1 / n) sum_i weight_i loss_i: weighted losses are divided
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import Registry, unknown
 from tinynet.settings import flag, one_of, real, shown
+
+if TYPE_CHECKING:
+    from tinynet.mathematics import Mathematics
 
 
 class Objective(NamedTuple):
@@ -45,9 +48,9 @@ class Loss:
     targets_are_classes = False
 
     def __init__(self, formula: Formula | Callable[..., Any], name: str | None = None) -> None:
-        self.formula = formula if isinstance(formula, Formula) else Formula(formula)
-        self.name = name or self.formula.name
-        if self.formula.derivative is None:
+        self.f = formula if isinstance(formula, Formula) else Formula(formula)
+        self.name = name or self.f.name
+        if self.f.derivative is None:
             raise TypeError(
                 f"loss {self.name} has no derivative: write one below it, under @derivative_of({self.name})"
             )
@@ -67,14 +70,14 @@ class Loss:
         if t.shape != (len(y), self.target_columns(y.shape[1])):
             raise ValueError(f"y_true of shape {t.shape} does not go with y_pred of shape {y.shape}")
         with np.errstate(all="ignore"):
-            found: Array = self.formula(y, t).mean(axis=1)
+            found: Array = self.f(y, t).mean(axis=1)
         return found
 
     def objective(self, last: Formula | None) -> Objective:
         """What to minimise when the last layer ends in the activation `last`."""
         if self.fusion is not None and last is not None and last.function is self.fusion[0]:
             return Objective(Formula(self.fusion[1]), fused=True)
-        return Objective(self.formula, fused=False)
+        return Objective(self.f, fused=False)
 
     def target_columns(self, outputs: int) -> int:
         """How many columns a target row has for a model of so many outputs."""
@@ -83,12 +86,18 @@ class Loss:
     def check_targets(self, t: Array, outputs: int) -> None:
         """Raises ValueError where a target (n, columns) is none that this loss can have."""
 
+    def formula(self) -> Mathematics:
+        """The loss and its gradient as LaTeX, printed from their source, and both on logits where they are fused."""
+        from tinynet.mathematics import loss_page
+
+        return loss_page(self.name, self.f, self.fusion)
+
     def config(self) -> dict[str, Any]:
         """What `__init__` takes to make this loss again."""
-        return dict(self.formula.scalars)
+        return dict(self.f.scalars)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.formula})"
+        return f"{type(self).__name__}({self.f})"
 
 
 # Keras's settings of losses that only their defaults are supported of; a loss's name shows nowhere.
@@ -198,7 +207,7 @@ class Crossentropy(Loss):
         super().__init__(self.fusion[1] if self.from_logits else plain, plain.__name__)
 
     def objective(self, last: Formula | None) -> Objective:
-        return Objective(self.formula, fused=False) if self.from_logits else super().objective(last)
+        return Objective(self.f, fused=False) if self.from_logits else super().objective(last)
 
     def config(self) -> dict[str, Any]:
         return {"from_logits": self.from_logits}

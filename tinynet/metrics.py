@@ -266,7 +266,7 @@ def own(function: Callable[..., Any]) -> MetricFunction:
 
 def from_loss(loss: Loss) -> MetricFunction:
     """The weighted mean of a loss formula over the rows."""
-    return lambda t, y, w: mean(loss.formula(y, t).mean(axis=1), w)
+    return lambda t, y, w: mean(loss.f(y, t).mean(axis=1), w)
 
 
 def metric_list(what: str, given: Any) -> list[Metric]:

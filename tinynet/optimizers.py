@@ -20,6 +20,7 @@ from tinynet.schedules import SCHEDULES, LearningRateSchedule
 from tinynet.settings import flag, one_of, real, shown
 
 if TYPE_CHECKING:
+    from tinynet.mathematics import Mathematics
     from tinynet.network import Network
 
 Rate = float | dict[str, Any] | LearningRateSchedule
@@ -164,6 +165,26 @@ class Optimizer:
         for gradient in gradients:
             ops.square_norm(gradient, self.square_norm)
             ops.apply(clip, [gradient, self.square_norm], [gradient])
+
+    def formula(self) -> Mathematics:
+        r"""The update, and the clipping before it where asked, as LaTeX printed from their source.
+
+        >>> print(SGD(0.1).formula())
+        % Update
+        p \leftarrow p - \eta \, g
+        % With
+        \eta = 0.1
+        """
+        from tinynet.mathematics import update_page
+
+        known = (
+            ("Clipping of every element", updates.clip_by_value, self.clipvalue),
+            ("Clipping, each parameter by itself", updates.clip_by_norm, self.clipnorm),
+            ("Clipping, all gradients together", updates.clip_by_norm, self.global_clipnorm),
+        )
+        clips = [(title, Formula(clip, limit=limit)) for title, clip, limit in known if limit is not None]
+        now = dict(zip(hyper_names(self.rule), self.hyper.tolist(), strict=True))
+        return update_page(Formula(self.rule.function, **{**self.rule.scalars, **now}), clips)
 
     def config(self) -> dict[str, Any]:
         """What `__init__` takes to make this optimizer again, as it stands now."""

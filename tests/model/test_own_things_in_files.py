@@ -115,7 +115,7 @@ def test_it_comes_back(case, tmp_path):
     assert (loaded.predict(X) == model.predict(X)).all()
     assert loaded.evaluate(X, Y) == model.evaluate(X, Y)
     assert loaded.layers[1].activation.scalars == {"slope": 0.25}
-    assert loaded.loss.formula == model.loss.formula
+    assert loaded.loss.f == model.loss.f
     assert loaded.optimizer.config() == model.optimizer.config()
     assert loaded.fit(X, Y, verbose=0).history == model.fit(X, Y, verbose=0).history
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tinynet as tn
-from tinynet.explain_step import matrix, sign
+from tinynet.mathematics import matrix, sign
 
 ROOT = Path(tn.__file__).parent
 X = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]])

@@ -33,7 +33,7 @@ COMPARISONS = {"<=": r"\leq", ">=": r"\geq", "==": "=", "!=": r"\neq"}
 SUM, PRODUCT, FACTOR, BASE = 1, 2, 3, 4  # how tightly a place binds what stands in it
 
 
-def latex(formula: Formula | Callable[..., Any], symbols: dict[str, str] | None = None) -> list[str]:
+def latex(formula: Formula | Callable[..., Any] | Reading, symbols: dict[str, str] | None = None) -> list[str]:
     r"""The formula as LaTeX lines: one for each step, then `name(arguments) = result`.
 
     `symbols` gives names of the formula other signs, for example `{"z": "z_1"}`. In a row formula a plain letter is
@@ -43,10 +43,43 @@ def latex(formula: Formula | Callable[..., Any], symbols: dict[str, str] | None 
     >>> latex(sigmoid)
     ['\\mathrm{sigmoid}(z) = \\frac{1}{1 + e^{-z}}']
     """
-    reading = read(formula)
+    reading = formula if isinstance(formula, Reading) else read(formula)
     printer = _Printer(reading, symbols or {})
     lines = [f"{printer.symbol(name)} = {printer.walk(tree)}" for name, tree in reading.steps]
     return [*lines, f"{printer.head(reading)} = {printer.results(reading)}"]
+
+
+def definitions(*formulas: Formula | Callable[..., Any]) -> list[str]:
+    r"""LaTeX lines of every formula that these call, each once: what a reader looks up.
+
+    >>> from tinynet.formulas.activations import silu
+    >>> definitions(silu)
+    ['\\mathrm{sigmoid}(z) = \\frac{1}{1 + e^{-z}}']
+    """
+    found: dict[str, Reading] = {}
+
+    def collect(reading: Reading) -> None:
+        for helper in reading.helpers:
+            if helper.name not in found:
+                found[helper.name] = helper
+                collect(helper)
+
+    own = [read(formula) for formula in formulas]
+    for reading in own:
+        collect(reading)
+    printed = {reading.name for reading in own}
+    return [line for name, helper in found.items() if name not in printed for line in latex(helper)]
+
+
+def settings(formula: Formula) -> list[str]:
+    r"""The formula's scalars by sign and number: \eta = 0.1; the number of the step is none of them.
+
+    >>> from tinynet.formulas.updates import sgd_momentum
+    >>> settings(Formula(sgd_momentum))
+    ['\\eta = 0.01', '\\mu = 0.9']
+    """
+    printer = _Printer(read(formula), {})
+    return [f"{printer.symbol(name)} = {number(value)}" for name, value in formula.scalars.items() if name != "step"]
 
 
 class _Printer:

@@ -8,7 +8,7 @@ layer serves training, prediction in many threads, the recorder, and every backe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinynet.arrays import replace
 from tinynet.formulas.formula import Formula
@@ -17,6 +17,9 @@ from tinynet.initializers import Initializer
 from tinynet.operations import Operations
 from tinynet.registry import unknown
 from tinynet.settings import shown, whole
+
+if TYPE_CHECKING:
+    from tinynet.mathematics import Mathematics
 
 # Keras's settings of layers that tinynet does without; None may be given.
 UNSUPPORTED = (
@@ -184,6 +187,24 @@ class Layer:
     def backward_from_z(self, ops: Operations, m: Memory, x: Array, dz: Array) -> Array | None:
         """As backward, entered behind the final activation with dz (n, n_out)."""
         raise NotImplementedError
+
+    def formula(self) -> Mathematics:
+        r"""The layer's forward and backward as LaTeX, printed from their source; set in a notebook.
+
+        >>> import tinynet as tn
+        >>> print(tn.layers.Dense(2, use_bias=False).formula())
+        % Forward
+        z = x\, W
+        a = \mathrm{linear}(z) = z
+        % Backward
+        \mathrm{d}z = \frac{\partial L}{\partial z} = \mathrm{d}a \odot \mathrm{linear}'(z)
+        \mathrm{linear}'(z, a) = 1
+        \mathrm{d}W = \frac{\partial L}{\partial W} = x^{\top}\, \mathrm{d}z
+        \mathrm{d}x = \frac{\partial L}{\partial x} = \mathrm{d}z\, W^{\top}
+        """
+        from tinynet.layers.formula import formula  # it records, which few programs do
+
+        return formula(self)
 
     def config(self) -> dict[str, Any]:
         """What `__init__` takes to make this layer again, as plain JSON values."""

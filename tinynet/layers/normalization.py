@@ -37,7 +37,7 @@ class LayerNormalization(Layer):
     ) -> None:
         super().__init__(input_shape=input_shape, name=name, **keras)
         self.epsilon = real("epsilon", epsilon, least=0.0)
-        self.formula = Formula(layer_normalization, epsilon=self.epsilon)
+        self.f = Formula(layer_normalization, epsilon=self.epsilon)
         self.beta_initializer = INITIALIZERS.get(beta_initializer)
         self.gamma_initializer = INITIALIZERS.get(gamma_initializer)
 
@@ -55,14 +55,14 @@ class LayerNormalization(Layer):
 
     def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
         """a = gamma x_hat + beta."""
-        ops.apply(self.formula, [x, m.gamma, m.beta], [m.a])
+        ops.apply(self.f, [x, m.gamma, m.beta], [m.a])
         return m.a
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """dx through the row (see the formula),  dgamma = the sum of da x_hat,  dbeta = the sum of da."""
-        assert self.formula.gradient is not None
+        assert self.f.gradient is not None
         dx = m.dx_unasked if m.dx is None else m.dx
-        ops.apply(self.formula.gradient, [da, x, m.gamma], [dx, m.da_x_hat])
+        ops.apply(self.f.gradient, [da, x, m.gamma], [dx, m.da_x_hat])
         ops.column_sum(m.da_x_hat, m.dgamma)
         ops.column_sum(da, m.dbeta)
         return m.dx

@@ -182,7 +182,7 @@ def rescaled(z: Array, t: Array, weight: Array, loss: Loss) -> tuple[float, floa
     """(the least loss, a, b) of a z + b; a lies between 0 and 2. Loss and derivative are the formula's own."""
     from scipy.optimize import minimize
 
-    formula, outputs = loss.formula, z.shape[1]
+    formula, outputs = loss.f, z.shape[1]
     t, weight = t.astype(np.float64), weight.astype(np.float64) / max(float(weight.sum()), 1e-12)
     assert formula.derivative is not None
 
