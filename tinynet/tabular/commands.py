@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ EXAMPLE = """example:
 
 
 def add(commands: Any) -> None:
-    """The commands' arguments, for argparse."""
+    """The commands, for argparse."""
     described = {
         "train": "learn from a table: a model file, and with --report an honest evaluation",
         "evaluate": "cross-validate on a table, beside simple models on the same folds",
@@ -47,6 +46,7 @@ def add(commands: Any) -> None:
         one.add_argument("--task", choices=list(TASKS), help="default: classes for text or up to 10 different numbers")
         one.add_argument("--seed", type=int, default=0, help="of everything drawn; default 0")
         one.add_argument("--report", type=Path, metavar="FILE", help="an HTML page to read, from 5-fold validation")
+        one.set_defaults(run={"train": train, "evaluate": evaluate}[name])
         if name == "train":
             one.add_argument("--out", type=Path, default=Path("model.safetensors"), help="default: model.safetensors")
             one.add_argument("--save-schema", metavar="FILE", help="write the schema that was used, to read and edit")
@@ -57,19 +57,7 @@ def add(commands: Any) -> None:
     one.add_argument("model", metavar="MODEL", help="the file that train wrote")
     one.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
     one.add_argument("--out", type=Path, help="a CSV file; default: standard output")
-
-
-def run(chosen: argparse.Namespace) -> int:
-    """Carry a command out; 0 where all is well, 1 where it cannot be done, which one sentence then says."""
-    try:
-        {"train": train, "evaluate": evaluate, "predict": predict}[chosen.command](chosen)
-    except BrokenPipeError:  # whoever reads has seen enough, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be said at the end
-    except (ValueError, TypeError, LookupError, ImportError, ArithmeticError, OSError) as error:
-        said = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"tinynet {chosen.command}: {said}", file=sys.stderr)
-        return 1
-    return 0
+    one.set_defaults(run=predict)
 
 
 def train(chosen: argparse.Namespace) -> None:
