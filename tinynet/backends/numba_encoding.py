@@ -13,6 +13,7 @@ import numpy as np
 from tinynet.backends import numba_frame as F
 from tinynet.backends import numba_kernels as kernels
 from tinynet.backends import numba_moves as moves
+from tinynet.backends import numba_products as products
 from tinynet.backends.numba_blas import gemm_address
 from tinynet.backends.numba_compiler import address_of_template
 from tinynet.backends.numba_kernels import Doubles, Kernel
@@ -23,8 +24,6 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.network import aligned_zeros
 from tinynet.recorder import Row, Tensor, array_pointer
 
-UNPACKED = 100**3  # OpenBLAS multiplies matrices with n m k up to this without packing them first
-ROWS_FOR_A_COPY = 32
 SOURCES = {"X": F.X, "T": F.T, "weights": F.WEIGHTS}
 
 
@@ -184,53 +183,75 @@ class Encoder:
         self.summed.add(out.name)
 
     def gemm(self, row: Row) -> list[tuple[int, int, int]]:
-        """BLAS counts columns first, so it sees every matrix transposed: it is asked for out^T = b^T a^T.
-
-        OpenBLAS is slow at dz W^T where it does not pack its operands, by a third to a half. There a copy of W,
-        transposed once a step, pays: from 32 rows on, if W is not small.
-        """
+        """out = a b, by a kernel of our own where the product is small, else by BLAS."""
         a, b, out = (row.arguments[name] for name in ("a", "b", "out"))
-        place, before = self.address(b), []
         trans_a, trans_b, accumulate = (row.arguments.get(name, False) for name in ("trans_a", "trans_b", "accumulate"))
-        pool, rows = self.shared.pool, array_pointer(self.frame) + 8 * F.ROWS
-        one, zero = pool.address(self.dtype, 1.0), pool.address(self.dtype, 0.0)
         if out.per_row and a.per_row and not trans_a and not b.per_row:
-            height, inner = rows, pool.address("int64", self.columns(a))
-            beta = one if accumulate else zero
+            rows, inner, add = products.FRAME_ROWS, self.columns(a), int(accumulate)
         elif not out.per_row and a.per_row and trans_a and b.per_row and not trans_b and out.space == "gradients":
-            height, inner = pool.address("int64", self.columns(a)), rows
-            beta = array_pointer(self.frame) + 8 * (F.BETA32 if self.dtype == "float32" else F.BETA64)
+            rows, inner, add = self.columns(a), products.FRAME_ROWS, products.OUTER_BLOCKS
             if accumulate:
-                beta = one
+                add = 1
                 if out.name not in self.summed:
                     raise refuse(row, f"it adds to {out.name}, in which nothing is summed yet")
             else:
                 self.sum_once(row, out)
         else:
             raise refuse(row, "it is neither samples times parameters nor a sum over samples")
+        place, before = self.address(b), []
+        small = self.shared.block * self.columns(a) * self.columns(out if trans_a else b) <= products.LARGEST
         if trans_b and 1 in b.shape:  # a matrix of one row or column is its own transpose in memory
             trans_b = False
-        elif trans_b and self.copy_pays(b):
+        elif trans_b and small:
             copy = aligned_zeros(b.sizes(1), self.shared.dtype)
             self.kept.append(copy)
             before = [self.move(moves.transpose, [b, array_pointer(copy), *b.sizes(1)])]
             place, trans_b = array_pointer(copy), False
-        width = self.columns(a) if trans_b else self.columns(out)  # of b as it lies in memory now
+        shape = rows, inner, self.columns(out)
+        if small:
+            return [*before, self.own_product(shape, self.address(a), self.columns(a), trans_a, place, out, add)]
+        width = self.columns(a) if trans_b else shape[2]  # of b as it lies in memory now
+        return [self.blas(shape, self.address(a), self.columns(a), trans_a, place, width, trans_b, out, add)]
+
+    def own_product(
+        self, shape: tuple[int, int, int], a: int, width: int, trans_a: bool, b: int, out: Tensor, add: int
+    ) -> tuple[int, int, int]:
+        """`a` is (n, width), or its transpose is taken; `b` is as it enters, (inner, columns)."""
+        rows, inner, columns = shape
+        size = self.itemsize
+        arguments = [rows, inner, columns, self.address(out), columns * size]
+        if columns > 1:
+            steps = (size, width * size) if trans_a else (width * size, size)
+            return self.product(products.product, [*arguments, a, *steps, b, columns * size, add])
+        if not trans_a:
+            return self.product(products.product_with_column, [*arguments, a, width * size, size, b, size, add])
+        # A column of sums lies in memory as a row does: out^T (1, width) = b^T (1, n) a (n, width).
+        turned = [1, inner, width, self.address(out), width * size, b, 0, size, a, width * size, add]
+        return self.product(products.product, turned)
+
+    def product(self, template: object, arguments: list[int]) -> tuple[int, int, int]:
+        return self.coded(F.CALL, address_of_template(template, self.dtype, products.scope), arguments)  # type: ignore[arg-type]
+
+    def blas(
+        self, shape: tuple[int, int, int], a: int, a_width: int, trans_a: bool, b: int, b_width: int, trans_b: bool,
+        out: Tensor, add: int,
+    ) -> tuple[int, int, int]:  # fmt: skip
+        """BLAS counts columns first, so it sees every matrix transposed: it is asked for out^T = b^T a^T."""
+        pool, frame = self.shared.pool, array_pointer(self.frame)
 
         def whole(n: int) -> int:
-            return pool.address("int64", n)
+            return frame + 8 * F.ROWS if n == products.FRAME_ROWS else pool.address("int64", n)
 
+        one, zero = pool.address(self.dtype, 1.0), pool.address(self.dtype, 0.0)
+        fresh = frame + 8 * (F.BETA32 if self.dtype == "float32" else F.BETA64)
+        beta = {0: zero, 1: one, products.OUTER_BLOCKS: fresh}[add]
         letters = [pool.address("int64", ord("T" if trans else "N")) for trans in (trans_b, trans_a)]
+        rows, inner, columns = shape
         pointers = [
-            *letters, whole(self.columns(out)), height, inner, one, place, whole(width),
-            self.address(a), whole(self.columns(a)), beta, self.address(out), whole(self.columns(out)),
+            *letters, whole(columns), whole(rows), whole(inner), one, b, whole(b_width), a, whole(a_width), beta,
+            self.address(out), whole(columns),
         ]  # fmt: skip
-        return [*before, self.coded(F.BLAS, gemm_address(self.dtype), pointers)]
-
-    def copy_pays(self, b: Tensor) -> bool:
-        rows, columns = b.sizes(1)
-        unpacked = self.shared.block * rows * columns <= UNPACKED
-        return unpacked and self.shared.rows >= ROWS_FOR_A_COPY and min(rows, columns) >= ROWS_FOR_A_COPY
+        return self.coded(F.BLAS, gemm_address(self.dtype), pointers)
 
     # Operations on parameters
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tinynet.backends.numba_encoding import UNPACKED
 from tinynet.backends.numba_machine import Machine
+from tinynet.backends.numba_products import IN_CACHE
 from tinynet.backends.recordings import record_evaluation
 from tinynet.costs import flops
 from tinynet.formulas.vocabulary import Array
@@ -51,7 +51,7 @@ def block_for(program: Program, rows: int) -> int:
     """
     products = [row.arguments for row in program.rows if row.operation == "gemm"]
     widest = max((a["b"].size(1) for a in products if not a["b"].per_row), default=1)
-    fits = UNPACKED // widest
+    fits = IN_CACHE // widest
     most = 512 if fits < 64 or fits >= 512 else 1 << (fits.bit_length() - 1)
     return max(1, min(most, rows))
 
