@@ -43,7 +43,8 @@ def test_script(tmp_path: Path) -> None:
     assert history.history["val_auc"][-1] > 0.9
     assert [layer.name for layer in model.layers] == ["dense", "dropout", "layer_normalization", "dense_1"]
     again = load_model(best)
-    assert keras.load is load_model is keras.load_model
+    assert keras.load_model is load_model
+    assert type(keras.load(best)) is type(again) is Sequential
     np.testing.assert_array_equal(keras.load(best.read_bytes()).predict(x), again.predict(x))
     assert again.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-6)
     assert [(m.name, m.options) for m in again.weighted_metrics] == [
