@@ -1,6 +1,7 @@
 """`python -m tinynet bench`: fair to all, its statistics right, and what it prints and keeps is what was measured."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ pytest.importorskip("matplotlib")
 from scipy.stats import binom
 
 from tinynet import bench
-from tinynet.bench import table, turns
+from tinynet.backends.cupy_cuda import lacking
+from tinynet.backends.cupy_emulator import EmulatedDriver
+from tinynet.bench import crossover, table, turns
+from tinynet.bench.gpu_trainers import tinynet_cupy
 from tinynet.bench.predictors import PREDICTORS, SERVED
 from tinynet.bench.problem import Problem
 from tinynet.bench.starts import COLD
@@ -76,7 +80,7 @@ def test_best_ratio_and_time_to_equal_loss() -> None:
 
 def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Small problems, true processes; the figure, the table and the raw samples are there."""
-    monkeypatch.setattr(bench, "PROBLEMS", (TINY, TINY, TINY))
+    monkeypatch.setattr(bench, "PROBLEMS", (TINY,))
     monkeypatch.setattr(bench, "cores", lambda: 1)
     found = {COLD: [2.0], "import tinynet": [0.1, 0.2, 0.3]}
     monkeypatch.setattr("tinynet.bench.starts.starts", lambda count, say: found)
@@ -115,3 +119,39 @@ def test_wrong_words(words: list[str], told: str, capsys: pytest.CaptureFixture[
 
 def test_the_processor_has_a_name() -> None:
     assert table.processor()
+
+
+def test_a_trainer_on_a_gpu_learns_as_the_others() -> None:
+    """On the emulated device: the same losses, and its step's parts are timed without changing the network."""
+    if not shutil.which("g++"):
+        pytest.skip("no C++ compiler (g++) to run the GPU's kernels on the CPU")
+    epoch = tinynet_cupy(TINY, 1, EmulatedDriver())
+    reference = TRAINERS["tinynet numpy"](TINY, 1)
+    for number in range(3):
+        assert epoch(TINY.order(number)) == pytest.approx(reference(TINY.order(number)), rel=1e-4)
+        parts = epoch.parts()  # type: ignore[attr-defined]
+        assert set(parts) == {"products", "launch of products", "step", "launch of step", "transfer"}
+        assert parts["step"] > parts["launch of step"] > 0
+
+
+def test_where_a_gpu_wins(tmp_path: Path) -> None:
+    """A made-up measurement, as a table and as a picture; and who has no GPU is told so."""
+    gpu, cpu = (
+        Samples("tinynet cupy", 1, 1.0, [0.001] * 3, [1.0] * 4),
+        Samples("tinynet numba", 1, 1.0, [0.002] * 3, []),
+    )
+    parts = {"products": 2e-6, "step": 8e-6, "launch of products": 1e-6, "launch of step": 3e-6, "transfer": 1e-4}
+    first, *lines = crossover.told(TINY, [gpu, cpu], parts)
+    assert "products take 25% of a step" in first
+    assert "tinynet numba" in lines[1]
+    assert "2.00 (2.00 to 2.00)" in lines[1]
+    crossover.draw([(TINY, [gpu, cpu], parts)], tmp_path / "crossover.png")
+    assert (tmp_path / "crossover.png").stat().st_size > 5_000
+    assert list(crossover.told(TINY, [cpu], {})) == [f"{TINY}: tinynet's cupy backend did not run"]
+
+
+def test_without_a_gpu_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    if not lacking():
+        pytest.skip("there is a GPU")
+    assert main(["bench", "--backends", "numpy,cupy"]) == 1
+    assert "backend 'cupy' cannot be used" in capsys.readouterr().err.replace('"', "'")

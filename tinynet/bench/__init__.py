@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+from tinynet.bench.crossover import Measured
 from tinynet.bench.problem import PROBLEMS, Problem
 from tinynet.bench.turns import Samples, predicting, training
 from tinynet.progress import Progress
 from tinynet.settings import cores
 
-BACKENDS = ("numpy", "numba")
+DEFAULT_BACKENDS = ("numpy", "numba")
+BACKENDS = (*DEFAULT_BACKENDS, "cupy")
 PEERS = ("scikit-learn", "PyTorch eager", "torch.compile", "JAX", "ONNX Runtime")
 SLOW = "torch.compile"  # compiles for a minute a network; not with --quick
 
@@ -32,18 +35,21 @@ def contestants(backends: Sequence[str], peers: Sequence[str]) -> list[str]:
 
 
 def run(
-    backends: Sequence[str] = BACKENDS, peers: Sequence[str] = PEERS, quick: bool = False, out: Path = Path("out")
+    backends: Sequence[str] = DEFAULT_BACKENDS,
+    peers: Sequence[str] = PEERS,
+    quick: bool = False,
+    out: Path = Path("out"),
 ) -> None:
     """Measure, print the tables, and write `bench.json` and `bench.png` into the folder `out`.
 
     Parameters
     ----------
-    backends : of "numpy", "numba"
+    backends : of "numpy", "numba", and "cupy", which adds the comparison of CPU and GPU
     peers : of `PEERS`; those that are not installed are left out, and named
     quick : three networks and fewer rounds, in less than two minutes
     out : the folder
     """
-    from tinynet.bench import figure, table
+    from tinynet.bench import crossover, figure, table
     from tinynet.bench.starts import starts
 
     asked = [peer for peer in peers if not (quick and peer == SLOW)]
@@ -62,6 +68,12 @@ def run(
         for number, what in enumerate(("one row", "bulk"), len(problems)):
             predicted[what] = predicting(what, names, threads, rounds, lambda w, n=number: progress.update(n, w))  # type: ignore[misc]
             show(progress, table.of_prediction(what, predicted[what]))
+        crossing: Measured = []
+        if "cupy" in backends:
+            ours = [name for name in names if name in ("tinynet numba", "tinynet numpy")]
+            for problem in crossover.grid(quick):
+                crossing.append(crossover.measure(problem, ours, rounds, partial(progress.update, len(problems) + 2)))
+                show(progress, crossover.told(*crossing[-1]))
         starting = starts(3 if quick else 9, lambda what: progress.update(len(problems) + 2, what))
         show(progress, table.of_starts(starting))
     there = {s.name for _, found in trained for s in found} | {s.name for found in predicted.values() for s in found}
@@ -69,9 +81,11 @@ def run(
     if lacking:
         print(f"not installed, so not measured: {', '.join(lacking)}")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "bench.json").write_text(json.dumps(table.kept(trained, predicted, starting), indent=1) + "\n")
+    (out / "bench.json").write_text(json.dumps(table.kept(trained, predicted, starting, crossing), indent=1) + "\n")
     figure.draw(trained, out / "bench.png")
-    print(f"raw samples: {out / 'bench.json'}; figure: {out / 'bench.png'}")
+    if crossing:
+        crossover.draw(crossing, out / "crossover.png")
+    print(f"raw samples: {out / 'bench.json'}; figure: {out / 'bench.png'}" + ", crossover.png" * bool(crossing))
 
 
 def thread_counts(quick: bool) -> list[int]:

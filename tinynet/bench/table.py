@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 import tinynet as tn
+from tinynet.backends.cupy_cuda import cuda_driver, lacking
+from tinynet.bench.crossover import Measured
 from tinynet.bench.predictors import BULK
 from tinynet.bench.problem import Problem
 from tinynet.bench.turns import REFERENCE, Samples, best, ratio, seconds_to
@@ -29,9 +31,10 @@ def machine() -> dict[str, Any]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
+    gpu = {"gpu": str(cuda_driver())} if "cupy" in found and not lacking() else {}
     return {
         "processor": processor(), "cores": cores(), "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(), "tinynet": tn.__version__, "packages": found,
+        "python": platform.python_version(), "tinynet": tn.__version__, "packages": found, **gpu,
     }  # fmt: skip
 
 
@@ -104,8 +107,15 @@ def kept(
     training: list[tuple[Problem, list[Samples]]],
     prediction: dict[str, list[Samples]],
     starting: dict[str, list[float]],
+    crossing: Measured,
 ) -> dict[str, Any]:
     """Everything, raw samples included, as JSON holds it."""
     trained = [{"problem": asdict(problem), "samples": [asdict(s) for s in found]} for problem, found in training]
     predicted = {what: [asdict(s) for s in found] for what, found in prediction.items()}
-    return {"machine": machine(), "training": trained, "prediction": predicted, "starts": starting}
+    crossed = [
+        {"problem": asdict(problem), "samples": [asdict(s) for s in found], "parts of a step": parts}
+        for problem, found, parts in crossing
+    ]
+    return {
+        "machine": machine(), "training": trained, "prediction": predicted, "starts": starting, "crossover": crossed,
+    }  # fmt: skip

@@ -50,7 +50,7 @@ def tinynet_numba(problem: Problem, threads: int) -> Epoch:
 
 
 def products_alone(problem: Problem, threads: int) -> Epoch:
-    """The matrix products of the numba backend's steps and nothing else: same shapes, threads and kernels. No training."""
+    """The matrix products of the numba backend's steps alone: same shapes, threads and kernels. No training."""
     from tinynet.backends.numba_machine import Machine
     from tinynet.backends.numba_training import NumbaTraining, block_for
     from tinynet.program import Program

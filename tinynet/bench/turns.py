@@ -15,6 +15,7 @@ from math import comb
 from statistics import median
 from typing import Any
 
+from tinynet.bench.gpu_trainers import GPU_TRAINERS
 from tinynet.bench.predictors import PREDICTORS
 from tinynet.bench.problem import Problem
 from tinynet.bench.trainers import TRAINERS
@@ -92,11 +93,13 @@ def rounds(
 
 
 def training(
-    problem: Problem, names: list[str], threads: list[int], count: int, say: Callable[[str], None]
-) -> list[Samples]:
-    """Every trainer that is installed, with every number of threads."""
+    problem: Problem, names: list[str], threads: list[int], count: int, say: Callable[[str], None],
+    parts: dict[str, float] | None = None,
+) -> list[Samples]:  # fmt: skip
+    """Every trainer that is installed, with every number of threads; `parts` gets what a step on a GPU is made of."""
     found: dict[tuple[str, int], Samples] = {}
-    requests = {(n, t): ["train", n, t, astuple(problem)] for n in names if n in TRAINERS for t in threads}
+    known = {**TRAINERS, **GPU_TRAINERS}
+    requests = {(n, t): ["train", n, t, astuple(problem)] for n in names if n in known for t in threads}
     for name, count_, process, (seconds, loss), number in rounds(requests, count + 1, say):
         samples = found.setdefault((name, count_), Samples(name, count_))
         samples.losses.append(loss)
@@ -106,6 +109,8 @@ def training(
             samples.first = seconds
         if number == count:
             samples.memory = process.ask("memory")
+            if parts is not None and name == "tinynet cupy":
+                parts.update(process.ask("parts")[0])
     return list(found.values())
 
 

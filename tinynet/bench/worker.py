@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from tinynet.bench.gpu_trainers import GPU_TRAINERS
 from tinynet.bench.predictors import BULK, PREDICTORS, SERVED
 from tinynet.bench.problem import Problem
 from tinynet.bench.trainers import TRAINERS
 
+PARTS: list[Any] = []  # how to time the parts of a step of the trainer that was asked for, where it can
 CALLS = 2000  # one-row predictions that are timed at a time
 
 
@@ -28,7 +30,9 @@ def train(name: str, threads: int, asked: list[Any]) -> Any:
     """An epoch at each `next`: (seconds, loss). The problem is prepared before the first."""
     columns, hidden, batch, rows = asked
     problem = Problem(columns, tuple(hidden), batch, rows)
-    epoch = TRAINERS[name](problem, threads)
+    epoch = {**TRAINERS, **GPU_TRAINERS}[name](problem, threads)
+    if hasattr(epoch, "parts"):
+        PARTS.append(epoch.parts)
     for number in range(10**9):
         order = problem.order(number)
         start = time.perf_counter()
@@ -65,7 +69,8 @@ def by_hand(x: Any) -> Any:
 
 
 def main() -> None:
-    """Requests: ["train", name, threads, problem], ["one row" or "bulk", name, threads], ["again"], ["memory"]."""
+    """Requests: ["train", name, threads, problem], ["one row" or "bulk", name, threads], ["again"], ["memory"],
+    ["parts"] of a step on a GPU."""
     source: Any = None
     for line in sys.stdin:
         what, *given = json.loads(line)
@@ -75,7 +80,12 @@ def main() -> None:
             elif what in ("one row", "bulk"):
                 name, threads = given
                 source = predict(name, threads, 1 if what == "one row" else BULK)
-            answer: Any = peak_memory() if what == "memory" else next(source)
+            if what == "memory":
+                answer: Any = peak_memory()
+            elif what == "parts":
+                answer = [PARTS[-1]()]
+            else:
+                answer = next(source)
         except ImportError:
             answer = {}
         except Exception as error:  # a peer's: the others go on without it
