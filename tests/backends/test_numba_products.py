@@ -55,7 +55,8 @@ def test_samples_times_weights_and_sums_over_samples(dtype, rows, inner, columns
     stored = np.ascontiguousarray(left.T) if transposed else left
     steps = (size, rows * size) if transposed else (inner * size, size)
     head = [rows, inner, columns, out.ctypes.data, columns * size]
-    call(products.product, dtype, [*head, stored.ctypes.data, *steps, right.ctypes.data, columns * size, int(add)])
+    start = (out.ctypes.data, columns * size, 0) if add else (0, 0, 0)
+    call(products.product, dtype, [*head, stored.ctypes.data, *steps, right.ctypes.data, columns * size, *start])
     agrees(memory, out, expected, inner)
 
 
@@ -66,7 +67,7 @@ def test_one_column(dtype, rows, inner, add):
     expected = left.astype(np.float64) @ right + (out if add else 0)
     size = out.itemsize
     head = [rows, inner, 1, out.ctypes.data, size, left.ctypes.data, inner * size, size, right.ctypes.data, size]
-    call(products.product_with_column, dtype, [*head, int(add)])
+    call(products.product_with_column, dtype, [*head, *((out.ctypes.data, size, 0) if add else (0, 0, 0))])
     agrees(memory, out, expected, inner)
 
 
@@ -75,7 +76,7 @@ def test_what_the_frame_says(template):
     """The rows of a block are the frame's, and sums over blocks begin anew in a fresh step."""
     left, right, memory, out = drawn("float32", 9, 5, 1, 0)
     before, product = out.copy(), left @ right
-    head = [out.ctypes.data, 4, left.ctypes.data, 20, 4, right.ctypes.data, 4, products.OUTER_BLOCKS]
+    head = [out.ctypes.data, 4, left.ctypes.data, 20, 4, right.ctypes.data, 4, out.ctypes.data, 4, 1]
     call(template, "float32", [products.FRAME_ROWS, 5, 1, *head], fresh=0, rows=7)
     agrees(memory, out, np.concatenate([before[:7] + product[:7], before[7:]]), 5)
     call(template, "float32", [products.FRAME_ROWS, 5, 1, *head], fresh=1, rows=9)
@@ -91,6 +92,18 @@ def test_nan_and_infinity_go_through_as_in_numpy(columns):
         expected = left @ right
     template = products.product_with_column if columns == 1 else products.product
     size, width = 4, 4 * columns
-    head = [6, 4, columns, out.ctypes.data, width, left.ctypes.data, 16, size, right.ctypes.data, width, 0]
+    head = [6, 4, columns, out.ctypes.data, width, left.ctypes.data, 16, size, right.ctypes.data, width, 0, 0, 0]
     call(template, "float32", head)
     np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(("float32", "float64")), SIZES, SIZES, st.integers(1, 40))
+def test_a_bias_is_added_to_every_row(dtype, rows, inner, columns):
+    left, right, memory, out = drawn(dtype, rows, inner, columns, rows)
+    bias = np.linspace(-1, 1, columns).astype(dtype)
+    template = products.product_with_column if columns == 1 else products.product
+    size, width = out.itemsize, columns * out.itemsize
+    head = [rows, inner, columns, out.ctypes.data, width, left.ctypes.data, inner * size, size]
+    call(template, dtype, [*head, right.ctypes.data, width, bias.ctypes.data, 0, 0])
+    agrees(memory, out, left.astype(np.float64) @ right + bias, inner)

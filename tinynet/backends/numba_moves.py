@@ -45,18 +45,6 @@ def scatter(a_, f_):
                 row[j] = y[i, j]
 
 
-def column_sum(a_, f_):
-    """out (columns,) = the sum of the rows of d, added to what is there but in a fresh step; a = d, out, columns."""
-    a, f = carray(a_, 3), carray(f_, LENGTH)
-    d, out = carray(pointer(a[0]), (f[F.ROWS], a[2])), carray(pointer(a[1]), a[2])
-    if f[F.FRESH]:
-        out[:] = 0
-    for i in range(d.shape[0]):
-        row = d[i]
-        for j in range(out.size):
-            out[j] += row[j]
-
-
 def transpose(a_, f_):
     """out (columns, rows) = the transpose of b, once a step; a = b, out, rows, columns. Eight numbers at a time."""
     a, f = carray(a_, 4), carray(f_, LENGTH)

@@ -1,6 +1,6 @@
 """Products of small matrices: a kernel of this backend's own, where a BLAS spends its time on preparing.
 
-    out (rows, columns) = left (rows, inner) right (inner, columns), or added to what is there
+    out (rows, columns) = left (rows, inner) right (inner, columns) + start (rows, columns), or (columns,), or nothing
 
 The product is cut into tiles of a few rows by one or two vectors of columns. A tile's sums stay in registers while it
 walks along `inner`: each step loads the vectors of `right` once, and multiplies each by one number of each row of
@@ -33,7 +33,6 @@ LARGEST = 2**23
 IN_CACHE = 2**20  # as many multiplications of a block of rows by a layer's weights keep everything in the cache
 VECTOR = 32  # bytes of a vector; a machine with shorter ones takes two
 FRAME_ROWS = -1  # a number of rows that the frame tells: those of the block
-OUTER_BLOCKS = 2  # add to what is there, but in a step's first block
 LENGTH = F.LENGTH
 
 whole, byte = ir.IntType(64), ir.IntType(8)
@@ -102,10 +101,10 @@ def tile(dtype: str, rows: int, vectors: int, lanes: int) -> Any:
     @intrinsic
     def multiply(
         typing_context: Any, out: Any, out_step: Any, left: Any, row_step: Any, inner_step: Any,
-        right: Any, right_step: Any, inner: Any, add: Any,
+        right: Any, right_step: Any, inner: Any, start: Any, start_step: Any,
     ) -> Any:  # fmt: skip
         def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            out, out_step, left, row_step, inner_step, right, right_step, inner, add = values
+            out, out_step, left, row_step, inner_step, right, right_step, inner, start, start_step = values
             v = Vectors(builder, dtype, lanes)
             sums = [[v.zero() for _ in range(vectors)] for _ in range(rows)]
 
@@ -123,16 +122,16 @@ def tile(dtype: str, rows: int, vectors: int, lanes: int) -> Any:
                     x = v.spread(builder.add(lefts[r], along))
                     for k in range(vectors):
                         v.add_product(sums[r][k], x, vectors_now[k])
-            places = [columns(moved(out, out_step, number(r))) for r in range(rows)]
-            every = [(sums[r][k], places[r][k]) for r in range(rows) for k in range(vectors)]
-            with builder.if_then(builder.icmp_signed("!=", add, number(0))):
-                for total, place in every:
-                    builder.store(builder.fadd(builder.load(total), v.load(place)), total)
-            for total, place in every:
-                v.store(builder.load(total), place)
+            with builder.if_then(builder.icmp_signed("!=", start, number(0))):
+                for r in range(rows):
+                    for total, place in zip(sums[r], columns(moved(start, start_step, number(r))), strict=True):
+                        builder.store(builder.fadd(builder.load(total), v.load(place)), total)
+            for r in range(rows):
+                for total, place in zip(sums[r], columns(moved(out, out_step, number(r))), strict=True):
+                    v.store(builder.load(total), place)
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 9), build
+        return types.void(*[types.int64] * 10), build
 
     return multiply
 
@@ -143,10 +142,11 @@ def dot(dtype: str, rows: int, lanes: int) -> Any:
 
     @intrinsic
     def multiply(
-        typing_context: Any, out: Any, out_step: Any, left: Any, row_step: Any, right: Any, inner: Any, add: Any
-    ) -> Any:
+        typing_context: Any, out: Any, out_step: Any, left: Any, row_step: Any, right: Any, inner: Any,
+        start: Any, start_step: Any,
+    ) -> Any:  # fmt: skip
         def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            out, out_step, left, row_step, right, inner, add = values
+            out, out_step, left, row_step, right, inner, start, start_step = values
             v, one = Vectors(builder, dtype, lanes), Vectors(builder, dtype, 1)
             sums, rest = [v.zero() for _ in range(rows)], [one.zero() for _ in range(rows)]
             lefts = [builder.add(left, builder.mul(row_step, number(r))) for r in range(rows)]
@@ -162,22 +162,27 @@ def dot(dtype: str, rows: int, lanes: int) -> Any:
                         w.add_product(places[r], w.load(builder.add(lefts[r], offset)), y)
             name = f"llvm.vector.reduce.fadd.v{lanes}f{8 * v.size}"
             reduce = cgutils.get_or_insert_function(builder.module, ir.FunctionType(v.real, [v.real, v.kind]), name)
+            places = [builder.add(out, builder.mul(out_step, number(r))) for r in range(rows)]
             for r in range(rows):
-                start = builder.extract_element(builder.load(rest[r]), ir.Constant(ir.IntType(32), 0))
-                total = builder.call(reduce, [start, builder.load(sums[r])], fastmath=("reassoc",))
-                place = one.pointer(builder.add(out, builder.mul(out_step, number(r))), v.real)
-                before = builder.select(
-                    builder.icmp_signed("!=", add, number(0)), builder.load(place), ir.Constant(v.real, 0.0)
+                after = builder.extract_element(builder.load(rest[r]), ir.Constant(ir.IntType(32), 0))
+                total = builder.call(reduce, [after, builder.load(sums[r])], fastmath=("reassoc",))
+                builder.store(
+                    builder.insert_element(builder.load(rest[r]), total, ir.Constant(ir.IntType(32), 0)), rest[r]
                 )
-                builder.store(builder.fadd(total, before), place)
+            with builder.if_then(builder.icmp_signed("!=", start, number(0))):
+                for r in range(rows):
+                    before = one.load(builder.add(start, builder.mul(start_step, number(r))))
+                    builder.store(builder.fadd(builder.load(rest[r]), before), rest[r])
+            for r in range(rows):
+                one.store(builder.load(rest[r]), places[r])
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 7), build
+        return types.void(*[types.int64] * 8), build
 
     return multiply
 
 
-ARGUMENTS = "out_step, left, row_step, inner_step, right{}, right_step, inner, add"
+ARGUMENTS = "out_step, left, row_step, inner_step, right{}, right_step, inner, start, start_step"
 
 
 @functools.cache
@@ -193,11 +198,12 @@ def across(dtype: str) -> Callable[..., None]:
     text = f"def across(rows, columns, out, {ARGUMENTS.format('')}):\n    j = 0\n"
     for vectors, lanes, heights in strips:
         width = vectors * lanes
-        text += f"    while j + {width} <= columns:\n        i = 0\n"
+        text += f"    while j + {width} <= columns:\n        i = 0\n        here = start + {size} * j if start else 0\n"
         for height in heights:
             name = f"tile{height}x{width}"
             names[name] = tile(dtype, height, vectors, lanes)
             given = f"out + i * out_step + {size} * j, {ARGUMENTS}".replace("left", "left + i * row_step")
+            given = given.replace("start, ", "here + i * start_step, ")
             text += f"        while i + {height} <= rows:\n            {name}({given.format(f' + {size} * j')})\n"
             text += f"            i += {height}\n"
         text += f"        j += {width}\n"
@@ -210,11 +216,12 @@ def down(dtype: str) -> Callable[..., None]:
     """All of a product with one column."""
     full = VECTOR // (4 if dtype == "float32" else 8)
     names = {"dot4": dot(dtype, 4, full), "dot1": dot(dtype, 1, full)}
-    text = "def down(rows, out, out_step, left, row_step, right, inner, add):\n    i = 0\n"
+    text = "def down(rows, out, out_step, left, row_step, right, inner, start, start_step):\n    i = 0\n"
     for height in (4, 1):
         text += (
             f"    while i + {height} <= rows:\n"
-            f"        dot{height}(out + i * out_step, out_step, left + i * row_step, row_step, right, inner, add)\n"
+            f"        dot{height}(out + i * out_step, out_step, left + i * row_step, row_step, right, inner,"
+            f" start + i * start_step, start_step)\n"
             f"        i += {height}\n"
         )
     exec(text, names)
@@ -226,19 +233,20 @@ def scope(dtype: str) -> dict[str, Any]:
 
 
 def product(a_: Any, f_: Any) -> None:
-    """out = left right; a = rows, inner, columns, out, the step between its rows, left, its steps between rows and
-    along inner, right, the step between its rows (steps in bytes), whether to add. A number of rows of FRAME_ROWS is
-    the block's, and what is added OUTER_BLOCKS is added but in a fresh step."""
-    a, f = carray(a_, 11), carray(f_, LENGTH)
+    """out = left right + start; a = rows, inner, columns, out, the step between its rows, left, its steps between rows
+    and along inner, right, the step between its rows, start or 0, the step between its rows (0 for a row that is added
+    to each), whether it is added only after a step's first block. Steps are in bytes; a number of rows of FRAME_ROWS is
+    that of the block."""
+    a, f = carray(a_, 13), carray(f_, LENGTH)
     rows = f[F.ROWS] if a[0] == FRAME_ROWS else a[0]
     inner = f[F.ROWS] if a[1] == FRAME_ROWS else a[1]
-    add = 1 - f[F.FRESH] if a[10] == OUTER_BLOCKS else a[10]
-    across(rows, a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], inner, add)
+    added = 0 if a[12] and f[F.FRESH] else 1
+    across(rows, a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], inner, a[10] * added, a[11] * added)
 
 
 def product_with_column(a_: Any, f_: Any) -> None:
     """As `product` with one column, both of whose operands lie one number after the other along `inner`."""
-    a, f = carray(a_, 11), carray(f_, LENGTH)
+    a, f = carray(a_, 13), carray(f_, LENGTH)
     rows = f[F.ROWS] if a[0] == FRAME_ROWS else a[0]
-    add = 1 - f[F.FRESH] if a[10] == OUTER_BLOCKS else a[10]
-    down(rows, a[3], a[4], a[5], a[6], a[8], a[1], add)
+    added = 0 if a[12] and f[F.FRESH] else 1
+    down(rows, a[3], a[4], a[5], a[6], a[8], a[1], a[10] * added, a[11] * added)
