@@ -1,8 +1,8 @@
 """`python -m tinynet bench`: tinynet's machines against each other, PyTorch, JAX, scikit-learn and ONNX Runtime.
 
-Training: the same network, batch, optimizer, initial weights and order of rows for all, one epoch each in turn, every
-contestant a process of its own with every number of threads asked for, of which its best counts. What is compared is
-the ratio of each round. Then predictions, one row and many, and what the first second costs.
+Training: the same network, batch, optimizer, initial weights and order of rows for all, an epoch or a tenth of a second
+each in turn, every contestant a process of its own with every number of threads asked for, of which its best counts.
+What is compared is the ratio of each round. Then predictions, one row and many, and what the first second costs.
 """
 
 from __future__ import annotations

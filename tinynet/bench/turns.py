@@ -1,4 +1,4 @@
-"""Contestants take turns: each is a process of its own, one epoch at a time, round after round.
+"""Contestants take turns: each is a process of its own, an epoch or a tenth of a second at a time, round after round.
 
 What is compared is the ratio of times of one round, so that a machine whose speed drifts treats all alike.
 """
@@ -31,7 +31,7 @@ class Samples:
     threads: int
     first: float = 0.0  # seconds of the first epoch, compiling included
     seconds: list[float] = field(default_factory=list)  # of each later epoch, or of each call
-    losses: list[float] = field(default_factory=list)  # of every epoch, the first too
+    losses: list[float] = field(default_factory=list)  # of the first epochs
     memory: float = 0.0  # the most the process had, MB
 
     def __str__(self) -> str:
@@ -100,13 +100,12 @@ def training(
     found: dict[tuple[str, int], Samples] = {}
     known = {**TRAINERS, **GPU_TRAINERS}
     requests = {(n, t): ["train", n, t, astuple(problem)] for n in names if n in known for t in threads}
-    for name, count_, process, (seconds, loss), number in rounds(requests, count + 1, say):
+    for name, count_, process, answer, number in rounds(requests, count + 1, say):
         samples = found.setdefault((name, count_), Samples(name, count_))
-        samples.losses.append(loss)
         if number:
-            samples.seconds.append(seconds)
+            samples.seconds.append(answer)
         else:
-            samples.first = seconds
+            samples.first, samples.losses = answer
         if number == count:
             samples.memory = process.ask("memory")
             if parts is not None and name == "tinynet cupy":
@@ -150,9 +149,7 @@ def ratio(theirs: Samples, ours: Samples) -> tuple[float, float, float]:
 
 def seconds_to(samples: Samples, loss: float) -> float | None:
     """The time until an epoch's mean loss was `loss` or less, compiling left out; None where it never was."""
-    spent = 0.0
-    for seconds, reached in zip([median(samples.seconds), *samples.seconds], samples.losses, strict=True):
-        spent += seconds
+    for number, reached in enumerate(samples.losses, 1):
         if reached <= loss:
-            return spent
+            return number * median(samples.seconds)
     return None

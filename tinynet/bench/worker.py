@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -15,6 +16,8 @@ from tinynet.bench.problem import Problem
 from tinynet.bench.trainers import TRAINERS
 
 PARTS: list[Any] = []  # how to time the parts of a step of the trainer that was asked for, where it can
+LEARNED = 6  # epochs whose losses are compared
+TURN = 0.1  # seconds
 CALLS = 2000  # one-row predictions that are timed at a time
 
 
@@ -27,17 +30,26 @@ def peak_memory() -> float:
 
 
 def train(name: str, threads: int, asked: list[Any]) -> Any:
-    """An epoch at each `next`: (seconds, loss). The problem is prepared before the first."""
+    """First (seconds of the first epoch, compiling included, losses of the first LEARNED epochs); then at each `again`
+    the seconds of an epoch, as the mean of as many as fill a TURN: a short epoch alone would mostly measure how a core
+    wakes up."""
     columns, hidden, batch, rows = asked
     problem = Problem(columns, tuple(hidden), batch, rows)
     epoch = {**TRAINERS, **GPU_TRAINERS}[name](problem, threads)
     if hasattr(epoch, "parts"):
         PARTS.append(epoch.parts)
-    for number in range(10**9):
+    start = time.perf_counter()
+    losses = [epoch(problem.order(0))]
+    first = time.perf_counter() - start
+    losses += [epoch(problem.order(number)) for number in range(1, LEARNED)]
+    yield first, losses
+    for number in itertools.count(LEARNED):
         order = problem.order(number)
-        start = time.perf_counter()
-        loss = epoch(order)
-        yield time.perf_counter() - start, loss
+        count, start = 0, time.perf_counter()
+        while time.perf_counter() - start < TURN:
+            epoch(order)
+            count += 1
+        yield (time.perf_counter() - start) / count
 
 
 def predict(name: str, threads: int, rows: int) -> Any:
