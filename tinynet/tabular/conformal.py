@@ -160,3 +160,38 @@ def from_config(config: dict[str, Any]) -> ConformalInterval | ConformalizedQuan
         if kind == made.__name__:
             return made(np.inf if config["width"] is None else config["width"], coverage)
     raise ValueError(f"there is no conformal kind named {kind!r}")
+
+
+def held_out(outcome: Any, said: list[tuple[Array, Array]], y: Array, groups: Array | None, coverage: float) -> Any:
+    """The conformal kind that fits an outcome, from what a model's parts said of rows that they did not learn from.
+
+    Several words for one row are averaged; rows of which a part said nothing are left out. Training ended by these
+    rows, and they weighed the networks, so they are not quite as good as new ones.
+
+    Parameters
+    ----------
+    outcome : how z becomes answers; see `tinynet.tabular.predictor.Outcome`
+    said : (rows (m,), z (m, outputs)) of each part
+    y : (n,) the truth: numbers of classes, or amounts
+    groups : (n,) whose row it is, or None
+    coverage : for quantiles their own is taken, the highest level - the lowest
+
+    Returns None for a two-part cost, whose length would be that of its rare large costs, and for a single quantile.
+    """
+    if outcome.kind == "two-part" or (outcome.kind == "quantiles" and len(outcome.levels) < 2):
+        return None
+    z = []
+    for rows, words in said:
+        total = np.zeros((len(y), words.shape[1]))
+        np.add.at(total, rows, words)
+        with np.errstate(invalid="ignore"):
+            z.append(total / np.bincount(rows, minlength=len(y))[:, None])
+    known = np.all([np.isfinite(one).all(axis=1) for one in z], axis=0)
+    answers, y = outcome([one[known] for one in z]), np.asarray(y)[known]
+    own = None if groups is None else np.asarray(groups)[known]
+    if outcome.kind == "classes":
+        return ConformalSets.fitted(y, answers if answers.shape[1] > 2 else answers[:, 1], coverage, own)
+    if outcome.kind == "quantiles":
+        width = outcome.levels[-1] - outcome.levels[0]
+        return ConformalizedQuantiles.fitted(y, answers[:, 0], answers[:, -1], width, own)
+    return ConformalInterval.fitted(y, answers, coverage, own)

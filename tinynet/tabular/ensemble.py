@@ -107,8 +107,11 @@ def fitted(
     threads: int | None,
     label: str,
     show: bool | None,
-) -> Ensemble:
+) -> tuple[Ensemble, Array, Array]:
     """Train a network of each recipe for each fold, one in each thread, and weigh them.
+
+    Returns the ensemble, and what was said of rows held out: their numbers (m,), of `validation` where it is given,
+    and z (m, outputs). A row that several folds hold out comes several times.
 
     Parameters
     ----------
@@ -150,15 +153,19 @@ def fitted(
     members = {kind: [made[kind, i] for i in range(len(folds))] for kind in KINDS}
     if validation is None:
         held = np.concatenate([stop for _, stop in folds])
+        t, weight = rows.t[held], rows.weight[held]
         said = {
             kind: np.concatenate(
                 [made[kind, i].predict(rows.x[stop]).astype(np.float64) for i, (_, stop) in enumerate(folds)]
             )
             for kind in KINDS
         }
-        return Ensemble(members, *weighed(said, rows.t[held], rows.weight[held], loss))
-    said = {kind: mean_of(members[kind], validation.x) for kind in KINDS}
-    return Ensemble(members, *weighed(said, validation.t, validation.weight, loss))
+    else:
+        held, t, weight = np.arange(len(validation.x)), validation.t, validation.weight
+        said = {kind: mean_of(members[kind], validation.x) for kind in KINDS}
+    share, scale, shift = weighed(said, t, weight, loss)
+    z: Array = shift + scale * ((1.0 - share) * said["additive"] + share * said["deep"])
+    return Ensemble(members, share, scale, shift), held, z
 
 
 def cores() -> int:

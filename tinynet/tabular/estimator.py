@@ -14,7 +14,9 @@ from tinynet.backends import choose
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Loss
 from tinynet.settings import real, shown, whole
+from tinynet.tabular.conformal import held_out
 from tinynet.tabular.ensemble import Ensemble, Rows, fitted
+from tinynet.tabular.facts import Facts
 from tinynet.tabular.frame import Columns, read
 from tinynet.tabular.member import Recipe
 from tinynet.tabular.piecewise import Piecewise
@@ -25,6 +27,7 @@ from tinynet.tabular.splits import at_random, numbered
 
 ADDITIVE = Recipe(hidden=(), dropout=0.0, learning_rate=0.01, weight_decay=0.02, epochs=60, patience=0.25)
 PATIENCE = 0.25
+COVERAGE = 0.9  # of the conformal sets and intervals that travel with a model
 
 
 class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -75,6 +78,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         group = np.arange(table.count) if groups is None else numbered(groups, "groups", table.count)[1]
         weight = (weight / weight.mean()).astype(np.float32)[:, None]
         ensembles: list[Ensemble] = []
+        said, apart = [], True
         for i, (loss, outputs, t, mask) in enumerate(targets):
             chosen = np.flatnonzero(mask)
             kinds, count = (y[chosen], classes) if classes and mask.all() else (t[chosen, 0], 0)
@@ -87,23 +91,30 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             else:
                 folds = folds_of(kinds, count, group[chosen], members, seed)
             data = Rows(rows[chosen], t[chosen].astype(np.float32), weight[chosen])
-            ensembles.append(
-                fitted(
-                    data,
-                    folds,
-                    validation,
-                    pieces.codes,
-                    outputs,
-                    loss,
-                    recipes,
-                    seed,
-                    self.backend,
-                    threads,
-                    f"fit {i + 1}/{len(targets)}" if len(targets) > 1 else "fit",
-                    self._shown(),
-                )
+            apart &= judged is not None or not len(np.intersect1d(*folds[0]))
+            ensemble, held, z = fitted(
+                data,
+                folds,
+                validation,
+                pieces.codes,
+                outputs,
+                loss,
+                recipes,
+                seed,
+                self.backend,
+                threads,
+                f"fit {i + 1}/{len(targets)}" if len(targets) > 1 else "fit",
+                self._shown(),
             )
-        self.predictor_ = Predictor(preprocessor, pieces, ensembles, outcome)
+            ensembles.append(ensemble)
+            said.append((held if judged is not None else chosen[held], z))
+        facts = Facts.of(
+            preprocessor, table, y, classes, None if groups is None else group, self.get_params(deep=False)
+        )
+        truth = outcome.unscaled(targets[0][2] if judged is None else judged[1][0])[:, 0]
+        persons = group if groups is not None and judged is None else None
+        conformal = held_out(outcome, said, truth, persons, COVERAGE) if apart else None
+        self.predictor_ = Predictor(preprocessor, pieces, ensembles, outcome, facts=facts, conformal=conformal)
 
     def _recipes(self) -> dict[str, Recipe]:
         hidden = tuple(whole("a width of hidden", width, 1) for width in self.hidden)

@@ -14,10 +14,13 @@ from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.model import Sequential
 from tinynet.persistence import ModelFileError
+from tinynet.tabular import conformal as certainty
 from tinynet.tabular.ensemble import Ensemble, below
+from tinynet.tabular.facts import Facts
 from tinynet.tabular.frame import Columns, read
 from tinynet.tabular.piecewise import Piecewise
 from tinynet.tabular.preprocess import Preprocessor
+from tinynet.tabular.remarks import remarks
 from tinynet.tabular.schema import Schema
 
 SIGMOID, SOFTMAX = Formula(sigmoid), Formula(softmax)
@@ -55,6 +58,12 @@ class Outcome:
         y = self.mean + self.deviation * np.hstack(z)
         return y[:, 0] if self.kind == "amount" else np.sort(y, axis=1)  # quantiles do not cross
 
+    def unscaled(self, t: Array) -> Array:
+        """From targets as the networks learn them to classes' numbers or amounts."""
+        if self.kind == "classes":
+            return t
+        return self.mean * t if self.kind in ("log", "two-part") else self.mean + self.deviation * t
+
     def get_config(self) -> dict[str, Any]:
         return {
             "kind": self.kind, "classes": self.classes, "mean": self.mean, "deviation": self.deviation,
@@ -77,10 +86,10 @@ class Predictor:
 
     def __init__(
         self, preprocessor: Preprocessor, pieces: Piecewise, ensembles: list[Ensemble], outcome: Outcome,
-        target: str = "",
+        target: str = "", facts: Facts | None = None, conformal: Any = None,
     ) -> None:  # fmt: skip
         self.preprocessor, self.pieces, self.ensembles, self.outcome = preprocessor, pieces, ensembles, outcome
-        self.target = target
+        self.target, self.facts, self.conformal = target, facts, conformal
 
     @property
     def schema(self) -> Schema:
@@ -124,6 +133,50 @@ class Predictor:
         labels: Array = np.array(self.outcome.classes)[found.argmax(axis=1)]
         return labels
 
+    def remarks(self, x: Any) -> list[list[str]]:
+        """For each row, what its answer rests on less firmly: gaps, unknown kinds, numbers out of range.
+
+        For the one who asks: columns are named, with the range that nearly all training rows had, and no value of the
+        row is repeated. An empty list: nothing was found.
+        """
+        table = self.table(x)
+        self.schema.check(table)
+        return remarks(self.preprocessor, self.facts.ranges if self.facts else {}, table)
+
+    def predict_set(self, x: Any) -> Array:
+        """(n, classes) bool: the classes that cannot be ruled out; see `tinynet.tabular.conformal.ConformalSets`.
+
+        Raises
+        ------
+        TypeError : where the model predicts an amount
+        ValueError : where no rows were held out to tell by, or the file is of an earlier version
+        """
+        p = self.predict_proba(x)
+        sets: Array = self._conformal()(p if p.shape[1] > 2 else p[:, 1])
+        return sets
+
+    def predict_interval(self, x: Any) -> Array:
+        """(n, 2) the ends of a conformal interval of each row's amount; 0 at least where amounts are.
+
+        Raises
+        ------
+        TypeError : where the model predicts classes
+        ValueError : where no rows were held out to tell by, for a two-part cost, or the file is of an earlier version
+        """
+        if self.outcome.kind == "classes":
+            raise TypeError("this model predicts classes; predict_set tells which of them cannot be ruled out")
+        kind, said = self._conformal(), self.answers(x)
+        low, high = kind(said[:, 0], said[:, -1]) if self.outcome.kind == "quantiles" else kind(said)
+        return np.column_stack([np.maximum(low, 0.0) if self.outcome.kind == "log" else low, high])
+
+    def _conformal(self) -> Any:
+        if self.conformal is None:
+            raise ValueError(
+                "this model has no conformal interval or set: too few rows were held out, it predicts a two-part cost "
+                "or one quantile, or it was written by a version that kept none"
+            )
+        return self.conformal
+
     def described(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """(tensors, description) for a file."""
         tensors = {f"preprocessor/{name}": a for name, a in self.preprocessor.arrays().items()}
@@ -136,14 +189,18 @@ class Predictor:
                 "outcome": self.outcome.get_config(),
                 "preprocessor": self.preprocessor.get_config(),
                 "ensembles": [ensemble.get_config() for ensemble in self.ensembles],
-            }
+            },
+            "card": {
+                "facts": self.facts and self.facts.get_config(),
+                "conformal": self.conformal and self.conformal.get_config(),
+            },
         }
 
     @classmethod
     def made(cls, tensors: dict[str, Array], description: dict[str, Any]) -> Predictor:
         """The predictor that `described` described. Raises ModelFileError where there can be none."""
         try:
-            held = description["tabular"]
+            held, card = description["tabular"], description.get("card", {})  # earlier files have no card
             return cls(
                 Preprocessor.from_config(held["preprocessor"], below(tensors, "preprocessor/")),
                 Piecewise.from_arrays(below(tensors, "pieces/")),
@@ -153,6 +210,8 @@ class Predictor:
                 ],
                 Outcome(**held["outcome"]),
                 held["target"],
+                Facts.from_config(card["facts"]) if card.get("facts") else None,
+                certainty.from_config(card["conformal"]) if card.get("conformal") else None,
             )
         except ModelFileError:
             raise

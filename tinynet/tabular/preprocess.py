@@ -87,6 +87,11 @@ class Preprocessor:
         """What each column of X is."""
         return [feature for one in self._fitted() for feature in one.features()]
 
+    @property
+    def encoders(self) -> list[Encoder]:
+        """What makes the columns of X, column by column of the table."""
+        return list(self._fitted())
+
     def _fitted(self) -> list[Encoder]:
         if self._encoders is None:
             raise RuntimeError("the preprocessor is not fitted; call fit first")
