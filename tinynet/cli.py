@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tinynet
+from tinynet.tabular import card_command as card
 from tinynet.tabular import commands as models
 from tinynet.tabular.integrate import command as integrate
 from tinynet.tabular.quality import command as quality
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"tinynet {tinynet.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add(commands)
-    for tables in (models, quality, integrate):
+    for tables in (models, quality, integrate, card):
         tables.add(commands)
     chosen = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""The file that travels: the same numbers with NumPy alone, what it says of the rows asked about, and of its training."""
+"""The file that travels: equal numbers with NumPy alone, and what it says of rows asked about and of its training."""
 
 import json
 import subprocess
