@@ -1,16 +1,40 @@
 """Every notebook runs from top to bottom, with no cell skipped and no warning, and is stored with what it printed."""
 
+import ast
 import os
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").rglob("*.ipynb"))
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.rglob("*.ipynb"))
+CHINESE = sorted((FOLDER / "zh").glob("*.ipynb"))
+HAN = re.compile("[\u4e00-\u9fff]")
+LARGEST = 400_000  # bytes
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def named(path: Path) -> str:
+    return str(path.relative_to(FOLDER).with_suffix(""))
+
+
+def cells(path: Path, kind: str) -> list[str]:
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def words(tree: ast.AST) -> list[str]:
+    """The texts in some code, taken out of it."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.append(node.value)
+            node.value = ""
+    return found
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
 def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):  # leave the user's own folders alone
         monkeypatch.setenv(folder, str(tmp_path))
@@ -24,8 +48,28 @@ def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not printed, printed
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
 def test_notebook_is_stored_with_its_results(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     numbers = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert numbers == list(range(1, len(numbers) + 1))
+    assert path.stat().st_size < LARGEST
+
+
+@pytest.mark.parametrize("path", CHINESE, ids=named)
+def test_chinese_edition_has_the_same_code(path: Path) -> None:
+    """Comments and texts may be translated, nothing else may differ; and the prose is Chinese."""
+    original = FOLDER / path.name
+    assert [cell.cell_type for cell in nbformat.read(path, as_version=4).cells] == [
+        cell.cell_type for cell in nbformat.read(original, as_version=4).cells
+    ]
+    for here, there in zip(cells(path, "code"), cells(original, "code"), strict=True):
+        ours, theirs = ast.parse(here), ast.parse(there)
+        for text, original_text in zip(words(ours), words(theirs), strict=True):
+            assert text == original_text or HAN.search(text), text
+        assert ast.dump(ours) == ast.dump(theirs)
+    assert all(HAN.search(prose) for prose in cells(path, "markdown"))
+
+
+def test_there_is_a_chinese_edition() -> None:
+    assert {path.name[:2] for path in CHINESE} == {"01", "02", "03", "08"}
