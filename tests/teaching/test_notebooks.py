@@ -38,6 +38,8 @@ def words(tree: ast.AST) -> list[str]:
 def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):  # leave the user's own folders alone
         monkeypatch.setenv(folder, str(tmp_path))
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # of small arrays: more only wait for each other
+        monkeypatch.setenv(threads, "1")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", str(Path(__file__).parents[2])]).strip(os.pathsep))
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
