@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.rglob("*.ipynb"))
 CHINESE = sorted((FOLDER / "zh").glob("*.ipynb"))
-HAN = re.compile("[\u4e00-\u9fff]")
+HAN = re.compile("[\u4e00-\u9fff\uff00-\uffef]")  # and its punctuation
 LARGEST = 400_000  # bytes
 
 
