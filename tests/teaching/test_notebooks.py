@@ -10,8 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NOTEBOOKS = sorted(FOLDER.rglob("*.ipynb"))
-CHINESE = sorted((FOLDER / "zh").glob("*.ipynb"))
+ENGLISH, CHINESE = sorted(FOLDER.glob("*.ipynb")), sorted((FOLDER / "zh").glob("*.ipynb"))
 HAN = re.compile("[\u4e00-\u9fff\uff00-\uffef]")  # and its punctuation
 LARGEST = 400_000  # bytes
 
@@ -34,8 +33,7 @@ def words(tree: ast.AST) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
-def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def executed(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):  # leave the user's own folders alone
         monkeypatch.setenv(folder, str(tmp_path))
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # of small arrays: more only wait for each other
@@ -50,7 +48,18 @@ def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not printed, printed
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+@pytest.mark.parametrize("path", ENGLISH, ids=named)
+def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    executed(path, tmp_path, monkeypatch)
+
+
+@pytest.mark.nightly  # the code is the English one's, as a test below says
+@pytest.mark.parametrize("path", CHINESE, ids=named)
+def test_chinese_edition_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    executed(path, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("path", ENGLISH + CHINESE, ids=named)
 def test_notebook_is_stored_with_its_results(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     numbers = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
