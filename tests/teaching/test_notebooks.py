@@ -84,3 +84,11 @@ def test_chinese_edition_has_the_same_code(path: Path) -> None:
 
 def test_there_is_a_chinese_edition() -> None:
     assert {path.name[:2] for path in CHINESE} == {"01", "02", "03", "08"}
+
+
+def test_links_lead_somewhere() -> None:
+    pages = {path: "\n".join(cells(path, "markdown")) for path in ENGLISH + CHINESE}
+    pages[FOLDER / "README.md"] = (FOLDER / "README.md").read_text(encoding="utf-8")
+    linked = {page: re.findall(r"\]\(([^)]+)\)", text) for page, text in pages.items()}
+    assert [link for page, links in linked.items() for link in links if not (page.parent / link).is_file()] == []
+    assert {(FOLDER / link).resolve() for link in linked[FOLDER / "README.md"]} == set(ENGLISH + CHINESE)
