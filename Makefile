@@ -45,7 +45,7 @@ lint: .venv/has-dev
 
 # Executed in memory: a notebook in the repository stays as its author left it.
 notebooks: .venv/has-dev
-	@$(VENV_PYTHON) -c 'from nbclient.cli import main; main()' notebooks/*.ipynb
+	@$(VENV_PYTHON) -c 'from nbclient.cli import main; main()' notebooks/*.ipynb notebooks/zh/*.ipynb
 
 clean:
 	rm -rf .venv out build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
