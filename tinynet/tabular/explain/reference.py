@@ -1,0 +1,32 @@
+"""The reference patient: the training rows' median of each number, and most frequent kind of each category."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.encoders import Items, Kind, Number
+from tinynet.tabular.preprocess import Preprocessor
+
+
+def typical(preprocessor: Preprocessor) -> tuple[Array, dict[str, str]]:
+    """(X (1, features), what each column is in words). Nothing is missing, and a list has no items."""
+    parts: list[Array] = []
+    said: dict[str, str] = {}
+    for one in preprocessor.encoders:
+        part = np.zeros(len(one.features()), np.float32)
+        if isinstance(one, Number):
+            part[:1] = one.scale(np.array([one.fill]))
+            unit = preprocessor.schema[one.name].unit
+            said.setdefault(one.name, f"{one.fill:.4g}{f' {unit}' if unit else ''}")
+        elif isinstance(one, Kind):
+            frequent = [one.vocabulary.kinds[0] if one.vocabulary.kinds else None]
+            one.vocabulary.write(frequent, np.zeros(1, np.intp), part[None])
+            name = one.vocabulary.origin
+            words = frequent[0] or "missing"
+            ordinal = preprocessor.schema[name].role == "ordinal"
+            said[name] = words if ordinal or name not in said else f"{said[name]}, {words}"
+        elif isinstance(one, Items):
+            said[one.name] = "none"
+        parts.append(part)
+    return np.concatenate(parts)[None], said
