@@ -33,6 +33,7 @@ from tinynet.tabular import TabularClassifier, TabularRegressor
 from tinynet.tabular.baselines import baselines, linear, plain
 from tinynet.tabular.evaluate import evaluate
 from tinynet.tabular.evaluation import Evaluation
+from tinynet.tabular.frame import read
 
 SEED = 0
 NO_SKILL = ("parkinsons_telemonitoring",)  # where the best is to predict the mean
@@ -56,9 +57,9 @@ class ByIndex(TransformerMixin, BaseEstimator):
 
 def contenders(chosen: Set) -> dict[str, Any]:
     """The others, by name, for the set's frame."""
-    table = plain(chosen.x)
+    table = plain(read(chosen.x))
     regression = chosen.task == "regression"
-    others = baselines(chosen.task, table.categories, SEED)
+    others = baselines(chosen.task, table, SEED)
     mlp = (MLPRegressor if regression else MLPClassifier)(early_stopping=True, max_iter=300, random_state=SEED)
     others["scikit-learn MLP"] = linear(table.categories, mlp)
     try:
