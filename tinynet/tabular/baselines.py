@@ -13,7 +13,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.tabular import dates
-from tinynet.tabular.cells import distinct, looked_up
+from tinynet.tabular.cells import LARGEST, distinct, looked_up
 from tinynet.tabular.frame import Columns
 
 RARE = 10  # a category of fewer training rows counts as rare
@@ -44,7 +44,7 @@ def plain(columns: Columns) -> Plain:
 def plain_column(values: Array) -> tuple[Array, bool]:
     """(floats, whether they name categories) of a column as `frame.read` gives it; dates are days since 1970."""
     if values.dtype != object:
-        return np.where(np.isfinite(values), values, np.nan), False
+        return np.where(np.abs(values) <= LARGEST, values, np.nan), False
     known, places = distinct(values)
     days = dates.all_days(known[:1], False) and dates.all_days(known, dates.month_first(known))
     if known and np.isfinite(days).all():
@@ -105,5 +105,9 @@ def linear(categories: Array, last: Any) -> Any:
 
 def boosted(table: Plain, last: Any) -> Any:
     """Gaps as HistGradientBoosting itself takes them; categories of few kinds as such, of many by their numbers."""
+    from sklearn.pipeline import make_pipeline
+
+    from tinynet.tabular.filled import Filled
+
     kinds = np.array([len(np.unique(column[~np.isnan(column)])) for column in table.matrix.T])
-    return last.set_params(categorical_features=table.categories & (kinds <= FEW))
+    return make_pipeline(Filled(), last.set_params(categorical_features=table.categories & (kinds <= FEW)))
