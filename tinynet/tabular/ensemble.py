@@ -34,6 +34,16 @@ class Rows:
         return self.x[rows], self.t[rows], self.weight[rows]
 
 
+@dataclass(frozen=True)
+class Held:
+    """What was said of rows held out, their targets and weights, each (n, ...); and how the deep networks learned."""
+
+    z: Array
+    t: Array
+    weight: Array
+    history: dict[str, list[float]]
+
+
 class Ensemble:
     """z = b + a ((1 - s) mean of the additive networks + s mean of the deep ones), (n, outputs).
 
@@ -43,6 +53,11 @@ class Ensemble:
 
     def __init__(self, members: dict[str, list[tn.Sequential]], share: float, scale: float, shift: Array) -> None:
         self.members, self.share, self.scale, self.shift = members, share, scale, shift
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(a.size for a in self.arrays().values()) + 2 + len(self.shift)
 
     def __call__(self, x: Array) -> Array:
         """z for the rows of X."""
@@ -107,7 +122,7 @@ def fitted(
     threads: int | None,
     label: str,
     show: bool | None,
-) -> Ensemble:
+) -> tuple[Ensemble, Held]:
     """Train a network of each recipe for each fold, one in each thread, and weigh them.
 
     Parameters
@@ -129,7 +144,7 @@ def fitted(
     bar = Progress(sum(planned.values()), label, show=show)
     seeds = dict(zip(jobs, np.random.SeedSequence(seed).generate_state(len(jobs), np.uint64).tolist(), strict=True))
 
-    def train(job: tuple[str, int]) -> tn.Sequential:
+    def train(job: tuple[str, int]) -> tuple[tn.Sequential, dict[str, list[float]]]:
         kind, i = job
 
         def after_epoch(epochs: int) -> None:
@@ -144,9 +159,11 @@ def fitted(
 
     try:
         with ThreadPoolExecutor(threads or cores()) as pool:
-            made = dict(zip(jobs, pool.map(train, jobs), strict=True))
+            results = dict(zip(jobs, pool.map(train, jobs), strict=True))
     finally:
         bar.close()
+    made = {job: model for job, (model, _) in results.items()}
+    history = mean_history([results["deep", i][1] for i in range(len(folds))])
     members = {kind: [made[kind, i] for i in range(len(folds))] for kind in KINDS}
     if validation is None:
         held = np.concatenate([stop for _, stop in folds])
@@ -156,9 +173,21 @@ def fitted(
             )
             for kind in KINDS
         }
-        return Ensemble(members, *weighed(said, rows.t[held], rows.weight[held], loss))
-    said = {kind: mean_of(members[kind], validation.x) for kind in KINDS}
-    return Ensemble(members, *weighed(said, validation.t, validation.weight, loss))
+        t, weight = rows.t[held], rows.weight[held]
+    else:
+        said = {kind: mean_of(members[kind], validation.x) for kind in KINDS}
+        t, weight = validation.t, validation.weight
+    share, scale, shift = weighed(said, t, weight, loss)
+    z = shift + scale * ((1.0 - share) * said["additive"] + share * said["deep"])
+    return Ensemble(members, share, scale, shift), Held(z, t[:, 0], weight[:, 0], history)
+
+
+def mean_history(histories: Sequence[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """The mean of loss and val_loss over the networks, as long as all were trained."""
+    return {
+        name: np.mean([h[name][: min(len(h[name]) for h in histories)] for h in histories], axis=0).tolist()
+        for name in ("loss", "val_loss")
+    }
 
 
 def cores() -> int:

@@ -14,7 +14,7 @@ from tinynet.backends import choose
 from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Loss
 from tinynet.settings import real, shown, whole
-from tinynet.tabular.ensemble import Ensemble, Rows, fitted
+from tinynet.tabular.ensemble import Ensemble, Held, Rows, fitted
 from tinynet.tabular.frame import Columns, read
 from tinynet.tabular.member import Recipe
 from tinynet.tabular.piecewise import Piecewise
@@ -31,6 +31,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     """See TabularClassifier and TabularRegressor."""
 
     predictor_: Predictor
+    history_: dict[str, list[float]]
+    n_parameters_: int
 
     def _fit(
         self,
@@ -42,8 +44,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         groups: Any,
         judged: tuple[Any, list[Array]] | None,
         outcome: Outcome,
-    ) -> None:
-        """Fit a preprocessor and an ensemble for each entry of `targets`.
+    ) -> list[Held]:
+        """Fit a preprocessor and an ensemble for each entry of `targets`; give what each said of rows held out.
 
         Parameters
         ----------
@@ -72,9 +74,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         raw = preprocessor.transform(table)
         pieces = Piecewise.fitted(raw, preprocessor.features)
         rows = pieces(raw)
+        del raw
         group = np.arange(table.count) if groups is None else numbered(groups, "groups", table.count)[1]
         weight = (weight / weight.mean()).astype(np.float32)[:, None]
         ensembles: list[Ensemble] = []
+        held: list[Held] = []
         for i, (loss, outputs, t, mask) in enumerate(targets):
             chosen = np.flatnonzero(mask)
             kinds, count = (y[chosen], classes) if classes and mask.all() else (t[chosen, 0], 0)
@@ -86,24 +90,18 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 folds = [(np.arange(len(chosen)),) * 2] * members
             else:
                 folds = folds_of(kinds, count, group[chosen], members, seed)
-            data = Rows(rows[chosen], t[chosen].astype(np.float32), weight[chosen])
-            ensembles.append(
-                fitted(
-                    data,
-                    folds,
-                    validation,
-                    pieces.codes,
-                    outputs,
-                    loss,
-                    recipes,
-                    seed,
-                    self.backend,
-                    threads,
-                    f"fit {i + 1}/{len(targets)}" if len(targets) > 1 else "fit",
-                    self._shown(),
-                )
-            )
+            data = Rows(rows if mask.all() else rows[chosen], t[chosen].astype(np.float32), weight[chosen])
+            label = f"fit {i + 1}/{len(targets)}" if len(targets) > 1 else "fit"
+            ensemble, said = fitted(
+                data, folds, validation, pieces.codes, outputs, loss, recipes, seed, self.backend, threads, label,
+                self._shown(),
+            )  # fmt: skip
+            ensembles.append(ensemble)
+            held.append(said)
         self.predictor_ = Predictor(preprocessor, pieces, ensembles, outcome)
+        self.history_ = held[0].history
+        self.n_parameters_ = sum(ensemble.parameters for ensemble in ensembles)
+        return held
 
     def _recipes(self) -> dict[str, Recipe]:
         hidden = tuple(whole("a width of hidden", width, 1) for width in self.hidden)

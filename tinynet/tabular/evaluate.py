@@ -228,22 +228,32 @@ def fitted_folds(
     work = [(name, fold) for fold in folds for name in models]
     bar = Progress(len(work), "folds", show=progress)
     labels = np.asarray(classes)[y] if classes else y
+    workers = min(jobs or os.cpu_count() or 1, len(work))
+    ready = {name: alone(model) if workers > 1 else model for name, model in models.items()}
     tasks = (
         delayed(fold_result)(
-            models[name], taken(inputs[name], fold.train), labels[fold.train], taken(inputs[name], fold.test),
+            ready[name], taken(inputs[name], fold.train), labels[fold.train], taken(inputs[name], fold.test),
             None if group is None else group[fold.train], task, classes, f"{name}, {fold.name}",
         )
         for name, fold in work
     )  # fmt: skip
     found: dict[str, list[FoldResult]] = {name: [] for name in models}
-    workers = min(jobs or os.cpu_count() or 1, len(work))
-    for i, ((name, _), result) in enumerate(
-        zip(work, Parallel(n_jobs=workers, return_as="generator")(tasks), strict=True)
-    ):
+    parallel = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="n_jobs")  # a task holds a table
+    for i, ((name, _), result) in enumerate(zip(work, parallel(tasks), strict=True)):
         found[name].append(result)
         bar.update(i + 1)
     bar.close()
     return found
+
+
+def alone(model: Any) -> Any:
+    """A copy of the model that works on one core, where it leaves the number open: the folds have the others."""
+    from sklearn.base import clone
+
+    fresh = clone(model, safe=False)
+    if hasattr(fresh, "get_params") and fresh.get_params(deep=False).get("n_jobs", 1) is None:
+        fresh.set_params(n_jobs=1)
+    return fresh
 
 
 def fold_result(
