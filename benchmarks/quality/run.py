@@ -99,11 +99,11 @@ def measured(name: str, make: Callable[[], Set], rows: int | None) -> dict[str, 
     chosen = sampled(make(), rows)
     start = time.perf_counter()
     found = judged(chosen)
+    seconds = time.perf_counter() - start
     record: dict[str, Any] = {
         "rows": found.facts["rows"],
         "persons": found.facts["persons"],
         "split": found.facts["split"],
-        "seconds": round(time.perf_counter() - start, 1),
         "measure": found.main,
         "verdict": found.verdict(),
         "models": {},
@@ -114,7 +114,7 @@ def measured(name: str, make: Callable[[], Set], rows: int | None) -> dict[str, 
             "slope": numbers(one.measures.get("calibration slope")),
             "ours - this": numbers(one.difference.get(found.main)),
         }
-    print(f"\n{name}: {record['rows']} rows, {record['split']}; {record['seconds']:.0f} s", flush=True)
+    print(f"\n{name}: {record['rows']} rows, {record['split']}; {seconds:.0f} s", flush=True)
     for other, said in record["models"].items():
         difference = "" if said["ours - this"] is None else f"  ours - this {told(said['ours - this'])}"
         print(f"  {other:<22} {found.main} {told(said['value'])}  slope {told(said['slope'])}{difference}", flush=True)
@@ -166,7 +166,10 @@ def page(records: dict[str, Any], rows: int | None) -> str:
                 )
         lines += ["", "| measure | against | mean of ours - this | standard error over the sets | sets |",
                   "|---|---|---|---|---|"]  # fmt: skip
-        lines += [f"| {m} | {o} | {mean:+.4f} | {error:.4f} | {n} |" for m, o, mean, error, n in means(records, names)]
+        lines += [
+            f"| {m} | {o} | {mean:+.4f} | {f'{error:.4f}' if n > 1 else '-'} | {n} |"
+            for m, o, mean, error, n in means(records, names)
+        ]
         lines.append("")
     lines.append(f"Sets without skill to be had ({', '.join(NO_SKILL)}) are no part of the means.")
     return "\n".join(lines) + "\n"
