@@ -49,7 +49,9 @@ CORE = sys.stdlib_module_names | {"numpy", "tinynet"}
 # Functions that numba compiles must see it, so these modules import it first thing, and are imported when asked for.
 COMPILED = {path: {"numba", "llvmlite"} for path in PACKAGE.glob("backends/numba_*.py")}
 # An estimator is a subclass of scikit-learn's classes, so these modules too are imported when asked for.
-ESTIMATORS = {PACKAGE / "tabular" / f"{name}.py": {"sklearn"} for name in ("estimator", "classifier", "regressor")}
+ESTIMATORS = {
+    PACKAGE / "tabular" / f"{name}.py": {"sklearn"} for name in ("estimator", "classifier", "regressor", "filled")
+}
 NEEDED_FIRST = COMPILED | ESTIMATORS
 
 IMPORT_LIMIT_SECONDS = 0.015

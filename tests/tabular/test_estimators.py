@@ -105,19 +105,19 @@ def test_pickle_and_damaged_file(fitted, tmp_path):
 
 
 def test_every_loss_of_the_regressor_finds_its_own_mean():
-    frame, z, rng = patients(1500)
+    frame, z, rng = patients(800)
     mean = np.exp(0.5 * z)
     count, cost = rng.poisson(mean), rng.gamma(2.0, mean / 2.0)
-    some = np.where(rng.random(1500) < 0.6, cost, 0.0)
+    some = np.where(rng.random(800) < 0.6, cost, 0.0)
     for loss, y, truth in (
-        ("squared_error", z + rng.normal(0, 1, 1500), z),
-        ("absolute_error", z + rng.normal(0, 1, 1500), z),
+        ("squared_error", z + rng.normal(0, 1, 800), z),
+        ("absolute_error", z + rng.normal(0, 1, 800), z),
         ("poisson", count, mean),
         ("gamma", cost, mean),
         ("two-part", some, 0.6 * mean),
     ):
         said = TabularRegressor(loss=loss, **QUICK).fit(frame, y).predict(frame)
-        assert said.shape == (1500,)
+        assert said.shape == (800,)
         assert r2_score(truth, said) > 0.5, loss
         assert abs(said.mean() / y.mean() - 1) < 0.1 or loss == "absolute_error", loss
         assert loss in ("squared_error", "absolute_error") or (said > 0).all(), loss
@@ -197,3 +197,29 @@ def test_refused_in_one_sentence(estimator, y, said):
 def test_table_that_cannot_be_learned_from():
     with pytest.raises(ValueError, match="no column can be learned from"):
         TabularClassifier().fit({"a": [1.0] * 20, "b": [None] * 20}, [0, 1] * 10)
+
+
+def test_isotonic_calibration_is_one_argument_and_travels_with_the_file(tmp_path):
+    frame, z, rng = patients(1500)
+    y = (rng.random(1500) < np.where(z > 0, 0.5, 0.05)).astype(int)  # a step, which no line through logits can follow
+    new, z_new, _ = patients(3000, 1)
+    truth = np.where(z_new > 0, 0.5, 0.05)
+    scaled = TabularClassifier(**QUICK).fit(frame, y)
+    stepped = TabularClassifier(calibrate="isotonic", **QUICK).fit(frame, y)
+    p, q = scaled.predict_proba(new)[:, 1], stepped.predict_proba(new)[:, 1]
+    order = np.argsort(p)
+    assert (np.diff(q[order]) >= -1e-9).all()  # nobody changes places
+    assert len(np.unique(q.round(12))) < len(np.unique(p.round(12)))  # steps
+    assert abs(q.mean() - truth.mean()) < 0.05
+    stepped.save(tmp_path / "model.safetensors")
+    np.testing.assert_allclose(tn.load(tmp_path / "model.safetensors").predict_proba(new)[:, 1], q, atol=1e-6)
+    with pytest.raises(ValueError, match="isotonic"):
+        TabularClassifier(calibrate="isotonik").fit(frame, y)
+
+
+def test_what_was_learned_is_told(fitted):
+    model, *_ = fitted
+    assert len(model.history_["loss"]) == len(model.history_["val_loss"]) > 0
+    assert np.isfinite(model.history_["val_loss"]).all()
+    tensors = [a for ensemble in model.predictor_.ensembles for a in ensemble.arrays().values()]
+    assert model.n_parameters_ == sum(a.size for a in tensors) + 3  # share, scale and shift

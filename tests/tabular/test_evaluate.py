@@ -22,6 +22,7 @@ from sklearn.svm import LinearSVC
 from tinynet.tabular.baselines import baselines, plain
 from tinynet.tabular.evaluate import evaluate
 from tinynet.tabular.evaluation import Evaluation, number
+from tinynet.tabular.frame import read
 from tinynet.tabular.subgroups import subgroups_of
 
 QUICK: dict[str, Any] = {"jobs": 1, "draws": 100, "progress": False}
@@ -273,9 +274,9 @@ def test_baselines_take_any_columns() -> None:
     frame["empty"] = None
     frame["many"] = [f"code {i % 290}" for i in range(300)]
     frame["nullable"] = pd.array([None, *range(299)], dtype="Int64")
-    found = plain(frame)
+    found = plain(read(frame))
     assert found.categories.tolist() == [False, False, True, True, False, True, True, False]
-    for model in baselines("binary", found.categories).values():
+    for model in baselines("binary", found).values():
         assert model.fit(found.matrix[:200], y[:200]).predict_proba(found.matrix[200:]).shape == (100, 2)
 
 
@@ -286,7 +287,7 @@ def test_polars_frames_and_chosen_subgroups() -> None:
     one = evaluate(DummyClassifier(), other, y, groups="person", subgroups=["pressure"], **QUICK)
     assert one.facts["columns"] == 4
     assert [part.label.split(":")[0] for part in one.subgroups] == ["pressure"] * 3
-    assert [part.label for part in subgroups_of(frame, {"kind": np.arange(200) % 2}, None, 200)] == [
+    assert [part.label for part in subgroups_of(read(frame), {"kind": np.arange(200) % 2}, None, 200)] == [
         "kind: 0",
         "kind: 1",
     ]

@@ -152,3 +152,24 @@ def test_all_the_way(name: str) -> None:
     assert np.isfinite(x).all()
     assert x.shape == (loaded(name).count, len(p.features))
     assert time.perf_counter() - start < 20  # a few seconds on an idle machine
+
+
+def test_parkinsons_by_subject_shows_no_skill_and_says_so() -> None:
+    """By row the subjects are recognised (R2 near 1); by subject nothing is predicted, and that is said."""
+    pytest.importorskip("sklearn")
+    from tinynet.tabular import TabularRegressor
+    from tinynet.tabular.commands import as_frame
+    from tinynet.tabular.evaluate import evaluate
+
+    table = Columns(loaded("parkinsons"))
+    y = table.pop("total_UPDRS").astype(float)
+    del table["motor_UPDRS"]
+    frame = as_frame(table)
+    quick = TabularRegressor(members=1, epochs=4, hidden=(32,), random_state=0)
+    options = {"baselines": False, "subgroups": ["sex"], "draws": 100, "jobs": 1, "progress": False}
+    with pytest.raises(ValueError, match="subject#"):
+        evaluate(quick, frame, y, **options)
+    by_subject = evaluate(quick, frame, y, groups="subject#", splits=3, **options)
+    assert by_subject.verdict()[0].startswith("No skill is shown: R2 ")
+    by_row = evaluate(quick, frame, y, no_group="to show what leaks", splits=2, **options)
+    assert by_row.ours.measures["R2"].value > 0.3 + by_subject.ours.measures["R2"].value

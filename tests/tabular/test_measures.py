@@ -150,3 +150,10 @@ def test_what_is_better() -> None:
     assert [better(name) for name in ("AUROC", "MAE", "calibration slope", "mean error", "PPV at 0.1")] == [
         "greater", "less", "one", "zero", "greater",
     ]  # fmt: skip
+
+
+def test_a_subgroup_that_a_draw_leaves_empty_has_no_number_and_no_warning():
+    y, p = np.arange(4.0), np.array([0.0, 2.0, 1.0, 3.0])
+    some = Measures("regression", y, p, np.zeros(4, int), np.arange(4), 5)
+    found = some(np.array([[1.0, 1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 4.0]]))
+    assert all(np.isfinite(values[0]) and np.isnan(values[1]) for values in found.values())

@@ -96,15 +96,18 @@ class Isotonic(Calibration):
         self.x, self.y = x, y
 
     @classmethod
-    def fitted(cls, y: Array, p: Array) -> Isotonic:
-        """The lines for outcomes y (n,), numbers of classes, and risks (n,) or probabilities (n, classes)."""
+    def fitted(cls, y: Array, p: Array, weight: Array | None = None) -> Isotonic:
+        """The lines for outcomes y (n,), numbers of classes, and risks (n,) or probabilities (n, classes).
+
+        `weight` (n,) says how much each row counts; default 1.
+        """
         from sklearn.isotonic import IsotonicRegression
 
         y, p = checked(y, p)
         corners = []
         for kind, column in enumerate(p.T if p.ndim == 2 else [p]):
             line = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-            line.fit(column, y == (kind if p.ndim == 2 else 1))
+            line.fit(column, y == (kind if p.ndim == 2 else 1), sample_weight=weight)
             corners.append((line.X_thresholds_.astype(float).tolist(), line.y_thresholds_.astype(float).tolist()))
         return cls([x for x, _ in corners], [y for _, y in corners])
 

@@ -34,6 +34,18 @@ class Rows:
         return self.x[rows], self.t[rows], self.weight[rows]
 
 
+@dataclass(frozen=True)
+class Held:
+    """What was said of rows held out, their numbers (of `validation` where it is given), targets and weights, each
+    (m, ...); and how the deep networks learned."""
+
+    rows: Array
+    z: Array
+    t: Array
+    weight: Array
+    history: dict[str, list[float]]
+
+
 class Ensemble:
     """z = b + a ((1 - s) mean of the additive networks + s mean of the deep ones), (n, outputs).
 
@@ -43,6 +55,11 @@ class Ensemble:
 
     def __init__(self, members: dict[str, list[tn.Sequential]], share: float, scale: float, shift: Array) -> None:
         self.members, self.share, self.scale, self.shift = members, share, scale, shift
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(a.size for a in self.arrays().values()) + 2 + len(self.shift)
 
     def __call__(self, x: Array) -> Array:
         """z for the rows of X."""
@@ -107,11 +124,10 @@ def fitted(
     threads: int | None,
     label: str,
     show: bool | None,
-) -> tuple[Ensemble, Array, Array]:
+) -> tuple[Ensemble, Held]:
     """Train a network of each recipe for each fold, one in each thread, and weigh them.
 
-    Returns the ensemble, and what was said of rows held out: their numbers (m,), of `validation` where it is given,
-    and z (m, outputs). A row that several folds hold out comes several times.
+    Returns the ensemble, and what was said of rows held out; a row that several folds hold out comes several times.
 
     Parameters
     ----------
@@ -132,7 +148,7 @@ def fitted(
     bar = Progress(sum(planned.values()), label, show=show)
     seeds = dict(zip(jobs, np.random.SeedSequence(seed).generate_state(len(jobs), np.uint64).tolist(), strict=True))
 
-    def train(job: tuple[str, int]) -> tn.Sequential:
+    def train(job: tuple[str, int]) -> tuple[tn.Sequential, dict[str, list[float]]]:
         kind, i = job
 
         def after_epoch(epochs: int) -> None:
@@ -147,9 +163,11 @@ def fitted(
 
     try:
         with ThreadPoolExecutor(threads or cores()) as pool:
-            made = dict(zip(jobs, pool.map(train, jobs), strict=True))
+            results = dict(zip(jobs, pool.map(train, jobs), strict=True))
     finally:
         bar.close()
+    made = {job: model for job, (model, _) in results.items()}
+    history = mean_history([results["deep", i][1] for i in range(len(folds))])
     members = {kind: [made[kind, i] for i in range(len(folds))] for kind in KINDS}
     if validation is None:
         held = np.concatenate([stop for _, stop in folds])
@@ -160,12 +178,21 @@ def fitted(
             )
             for kind in KINDS
         }
+        t, weight = rows.t[held], rows.weight[held]
     else:
         held, t, weight = np.arange(len(validation.x)), validation.t, validation.weight
         said = {kind: mean_of(members[kind], validation.x) for kind in KINDS}
     share, scale, shift = weighed(said, t, weight, loss)
-    z: Array = shift + scale * ((1.0 - share) * said["additive"] + share * said["deep"])
-    return Ensemble(members, share, scale, shift), held, z
+    z = shift + scale * ((1.0 - share) * said["additive"] + share * said["deep"])
+    return Ensemble(members, share, scale, shift), Held(held, z, t[:, 0], weight[:, 0], history)
+
+
+def mean_history(histories: Sequence[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """The mean of loss and val_loss over the networks, as long as all were trained."""
+    return {
+        name: np.mean([h[name][: min(len(h[name]) for h in histories)] for h in histories], axis=0).tolist()
+        for name in ("loss", "val_loss")
+    }
 
 
 def cores() -> int:

@@ -15,7 +15,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.losses import Loss
 from tinynet.settings import real, shown, whole
 from tinynet.tabular.conformal import held_out
-from tinynet.tabular.ensemble import Ensemble, Rows, fitted
+from tinynet.tabular.ensemble import Ensemble, Held, Rows, fitted
 from tinynet.tabular.facts import Facts
 from tinynet.tabular.frame import Columns, read
 from tinynet.tabular.member import Recipe
@@ -34,6 +34,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     """See TabularClassifier and TabularRegressor."""
 
     predictor_: Predictor
+    history_: dict[str, list[float]]
+    n_parameters_: int
 
     def _fit(
         self,
@@ -46,7 +48,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         judged: tuple[Any, list[Array]] | None,
         outcome: Outcome,
     ) -> None:
-        """Fit a preprocessor and an ensemble for each entry of `targets`.
+        """Fit a preprocessor and an ensemble for each entry of `targets`; give what each said of rows held out.
 
         Parameters
         ----------
@@ -75,9 +77,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         raw = preprocessor.transform(table)
         pieces = Piecewise.fitted(raw, preprocessor.features)
         rows = pieces(raw)
+        del raw
         group = np.arange(table.count) if groups is None else numbered(groups, "groups", table.count)[1]
         weight = (weight / weight.mean()).astype(np.float32)[:, None]
         ensembles: list[Ensemble] = []
+        held: list[Held] = []
         said, apart = [], True
         for i, (loss, outputs, t, mask) in enumerate(targets):
             chosen = np.flatnonzero(mask)
@@ -90,24 +94,17 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 folds = [(np.arange(len(chosen)),) * 2] * members
             else:
                 folds = folds_of(kinds, count, group[chosen], members, seed)
-            data = Rows(rows[chosen], t[chosen].astype(np.float32), weight[chosen])
+            data = Rows(rows if mask.all() else rows[chosen], t[chosen].astype(np.float32), weight[chosen])
             apart &= judged is not None or not len(np.intersect1d(*folds[0]))
-            ensemble, held, z = fitted(
-                data,
-                folds,
-                validation,
-                pieces.codes,
-                outputs,
-                loss,
-                recipes,
-                seed,
-                self.backend,
-                threads,
-                f"fit {i + 1}/{len(targets)}" if len(targets) > 1 else "fit",
+            label = f"fit {i + 1}/{len(targets)}" if len(targets) > 1 else "fit"
+            ensemble, found = fitted(
+                data, folds, validation, pieces.codes, outputs, loss, recipes, seed, self.backend, threads, label,
                 self._shown(),
-            )
+            )  # fmt: skip
             ensembles.append(ensemble)
-            said.append((held if judged is not None else chosen[held], z))
+            held.append(found)
+            said.append((found.rows if judged is not None else chosen[found.rows], found.z))
+        self._calibrate(outcome, held)
         facts = Facts.of(
             preprocessor, table, y, classes, None if groups is None else group, self.get_params(deep=False)
         )
@@ -115,6 +112,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         persons = group if groups is not None and judged is None else None
         conformal = held_out(outcome, said, truth, persons, COVERAGE) if apart else None
         self.predictor_ = Predictor(preprocessor, pieces, ensembles, outcome, facts=facts, conformal=conformal)
+        self.history_ = held[0].history
+        self.n_parameters_ = sum(ensemble.parameters for ensemble in ensembles)
+
+    def _calibrate(self, outcome: Outcome, held: list[Held]) -> None:
+        """Put a calibration into the outcome, from what was said of rows held out; the weights have done it already."""
 
     def _recipes(self) -> dict[str, Recipe]:
         hidden = tuple(whole("a width of hidden", width, 1) for width in self.hidden)

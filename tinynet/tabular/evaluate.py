@@ -13,8 +13,9 @@ import numpy as np
 from tinynet.formulas.vocabulary import Array
 from tinynet.progress import Progress
 from tinynet.tabular.baselines import baselines as simple_models
-from tinynet.tabular.baselines import columns_of, plain, taken
+from tinynet.tabular.baselines import plain, taken
 from tinynet.tabular.evaluation import Evaluation, ModelRecord
+from tinynet.tabular.frame import Columns, read
 from tinynet.tabular.intervals import bootstrapped, interval
 from tinynet.tabular.measures import MAIN, Measures, measured, ordered
 from tinynet.tabular.splits import Fold, numbered, planned, refuse_hidden_persons
@@ -81,23 +82,26 @@ def evaluate(
     ValueError, TypeError : in one sentence, where data or settings do not allow an honest evaluation
     """
     rows = row_count(X)
-    names = [column for column, _ in columns_of(X)] if hasattr(X, "columns") else []
+    columns = read(X)
+    names = list(columns) if hasattr(X, "columns") else []
     if isinstance(groups, str):
-        groups, X = column_of(X, groups, names, "groups"), without(X, groups)
+        group_name, groups = groups, column_of(X, groups, names, "groups")
+        X = without(X, names.index(group_name))
+        del columns[group_name]
     time, site = (column_of(X, one, names, what) if isinstance(one, str) else one
                   for what, one in (("time", time), ("site", site)))  # fmt: skip
     if groups is None and names:
-        refuse_hidden_persons(columns_of(X), no_group)
+        refuse_hidden_persons(iter(columns.items()), no_group)
     group = np.arange(rows) if groups is None else numbered(groups, "groups", rows)[1]
     task, outcome, classes = outcomes(estimator, y, rows, task)
     plan = planned(
         outcome, len(classes), None if groups is None else group, time, site, splits, repeats, seed
     )  # fmt: skip
     chosen = chosen_thresholds(thresholds, task, outcome)
-    models, inputs = contenders(estimator, X, task, baselines, name, seed)
+    models, inputs = contenders(estimator, X, columns, task, baselines, name, seed)
     done = fitted_folds(models, inputs, outcome, group if groups is not None else None, plan.folds, task, classes, jobs,
                         progress)  # fmt: skip
-    parts = subgroups_of(X, subgroups, site, rows)
+    parts = subgroups_of(columns if names else {}, subgroups, site, rows)
     return assembled(list(models), done, outcome, group, plan.folds, task, classes, chosen, parts, progress,
                      {"split": plan.words, "rows": rows, "columns": len(names) or np.shape(X)[1],
                       "groups": None if groups is None else int(group.max()) + 1, "seed": seed, "draws": draws,
@@ -122,12 +126,13 @@ def column_of(x: Any, name: str, names: list[str], what: str) -> Array:
         near = difflib.get_close_matches(name, names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise KeyError(f"{what}: X has no column {name!r}{hint}")
-    return next(values for column, values in columns_of(x) if column == name)
+    at = names.index(name)
+    return np.asarray(x.iloc[:, at] if hasattr(x, "iloc") else x[x.columns[at]])
 
 
-def without(x: Any, name: str) -> Any:
-    """The frame without this column."""
-    return x.drop(columns=name) if hasattr(x, "iloc") else x.drop(name)
+def without(x: Any, at: int) -> Any:
+    """The frame without the column of this number."""
+    return x.drop(columns=x.columns[at]) if hasattr(x, "iloc") else x.drop(x.columns[at])
 
 
 def outcomes(estimator: Any, y: Any, rows: int, task: str | None) -> tuple[str, Array, list[Any]]:
@@ -175,7 +180,13 @@ def chosen_thresholds(given: Sequence[float] | None, task: str, y: Array) -> lis
 
 
 def contenders(
-    estimator: Any, x: Any, task: str, baselines: bool | Mapping[str, Any], name: str | None, seed: int
+    estimator: Any,
+    x: Any,
+    columns: Columns,
+    task: str,
+    baselines: bool | Mapping[str, Any],
+    name: str | None,
+    seed: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(the models by name, ours first; what each gets as X)."""
     own = type(estimator).__module__.split(".")[0] == "tinynet"
@@ -183,8 +194,8 @@ def contenders(
     models, inputs = {ours: estimator}, {ours: x}
     others: Mapping[str, Any]
     if baselines is True:
-        table = plain(x)
-        others, theirs = simple_models(task, table.categories, seed), table.matrix
+        table = plain(columns)
+        others, theirs = simple_models(task, table, seed), table.matrix
     else:
         others, theirs = baselines or {}, x
     for other, model in others.items():
@@ -217,22 +228,32 @@ def fitted_folds(
     work = [(name, fold) for fold in folds for name in models]
     bar = Progress(len(work), "folds", show=progress)
     labels = np.asarray(classes)[y] if classes else y
+    workers = min(jobs or os.cpu_count() or 1, len(work))
+    ready = {name: alone(model) if workers > 1 else model for name, model in models.items()}
     tasks = (
         delayed(fold_result)(
-            models[name], taken(inputs[name], fold.train), labels[fold.train], taken(inputs[name], fold.test),
+            ready[name], taken(inputs[name], fold.train), labels[fold.train], taken(inputs[name], fold.test),
             None if group is None else group[fold.train], task, classes, f"{name}, {fold.name}",
         )
         for name, fold in work
     )  # fmt: skip
     found: dict[str, list[FoldResult]] = {name: [] for name in models}
-    workers = min(jobs or os.cpu_count() or 1, len(work))
-    for i, ((name, _), result) in enumerate(
-        zip(work, Parallel(n_jobs=workers, return_as="generator")(tasks), strict=True)
-    ):
+    parallel = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="n_jobs")  # a task holds a table
+    for i, ((name, _), result) in enumerate(zip(work, parallel(tasks), strict=True)):
         found[name].append(result)
         bar.update(i + 1)
     bar.close()
     return found
+
+
+def alone(model: Any) -> Any:
+    """A copy of the model that works on one core, where it leaves the number open: the folds have the others."""
+    from sklearn.base import clone
+
+    fresh = clone(model, safe=False)
+    if hasattr(fresh, "get_params") and fresh.get_params(deep=False).get("n_jobs", 1) is None:
+        fresh.set_params(n_jobs=1)
+    return fresh
 
 
 def fold_result(

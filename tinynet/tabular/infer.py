@@ -15,6 +15,7 @@ from tinynet.tabular.bands import band, midpoints
 from tinynet.tabular.cells import LARGEST, distinct, number, spelled
 from tinynet.tabular.clinical import unit_of, words_of
 from tinynet.tabular.frame import read, watched
+from tinynet.tabular.identifiers import names_person, names_row
 from tinynet.tabular.lists import items
 from tinynet.tabular.schema import Column
 
@@ -25,24 +26,6 @@ SAMPLE = 2000  # different values in which a pattern is looked for
 MARKERS = 10  # texts among numbers that a schema lists; all of them are gaps
 LEAST = 0.95  # the share of them that must fit it
 
-PERSONS = {"patient", "subject", "person", "participant", "member", "enrollee", "beneficiary", "individual", "proband"}
-STAYS = {
-    "encounter",
-    "visit",
-    "hadm",
-    "admission",
-    "stay",
-    "icustay",
-    "episode",
-    "claim",
-    "row",
-    "record",
-    "case",
-    "specimen",
-}
-NUMBERED = {"id", "ids", "nbr", "no", "num", "number", "identifier", "key", "uuid", "index"}
-IDENTIFIERS = {"mrn", "pid", "uuid", "guid", "patientid", "subjectid", "pidnum", "ssn", "filename", "file", "rownum"}
-IDENTIFIERS |= {f"{a}{b}" for a in PERSONS | STAYS for b in ("id", "nbr", "no", "num")}
 SYSTEMS = {
     "code",
     "codes",
@@ -270,13 +253,8 @@ class Look:
         return ""
 
     def named_identifier(self) -> str:
-        named, n = set(self.words), len(self.values)
-        if named & IDENTIFIERS and n >= 10:
-            return "by its name"
-        pair = self.words[-2:]
-        if n >= 10 and len(self.words) <= 3 and len(pair) == 2 and pair[1] in NUMBERED and pair[0] in PERSONS | STAYS:
-            return "by its name"
-        if n >= 10 and self.words in ([p] for p in PERSONS):
+        n = len(self.values)
+        if n >= 10 and self.words != ["id"] and (names_person(self.name) or names_row(self.name)):
             return "by its name"
         if (
             self.words

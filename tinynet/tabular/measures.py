@@ -129,7 +129,7 @@ def r2_of(y: Array, p: Array) -> Sums:
     shift = y - y.mean()  # the same spread, with sums that lose no digits
 
     def value(s: Array) -> Array:
-        fraction = ratio(s[0], s[2] - s[1] ** 2 / s[3])
+        fraction = ratio(s[0], s[2] - ratio(s[1] ** 2, s[3]))
         return 1.0 - fraction
 
     return Sums(np.column_stack([(y - p) ** 2, shift, shift**2, np.ones(len(y))]), value)
@@ -141,7 +141,7 @@ def linear_slope(y: Array, p: Array) -> Sums:
 
     def value(s: Array) -> Array:
         ab, bb, sum_a, sum_b, n = s
-        return ratio(ab - sum_a * sum_b / n, bb - sum_b**2 / n)
+        return ratio(ab - ratio(sum_a * sum_b, n), bb - ratio(sum_b**2, n))
 
     return Sums(np.column_stack([a * b, b * b, a, b, np.ones(len(y))]), value)
 

@@ -14,6 +14,7 @@ from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
 from tinynet.model import Sequential
 from tinynet.persistence import ModelFileError
+from tinynet.tabular import calibrate
 from tinynet.tabular import conformal as certainty
 from tinynet.tabular.ensemble import Ensemble, below
 from tinynet.tabular.facts import Facts
@@ -34,21 +35,25 @@ class Outcome:
     classes : the labels, in the order of the probabilities
     mean, deviation : of the training rows
     levels : of the quantiles
+    calibration : of the probabilities, as `calibrate.from_config` knows it; default none
     """
 
     def __init__(
         self, kind: str, classes: list[Any] | None = None, mean: float = 0.0, deviation: float = 1.0,
-        levels: list[float] | None = None,
+        levels: list[float] | None = None, calibration: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.kind, self.classes, self.mean, self.deviation = kind, list(classes or []), mean, deviation
         self.levels = list(levels or [])
+        self.calibration = calibrate.from_config(calibration) if calibration else None
 
     def __call__(self, z: list[Array]) -> Array:
         """Probabilities (n, classes), amounts (n,) or quantiles (n, levels), from each ensemble's z."""
         if self.kind == "classes":
             if z[0].shape[1] > 1:
-                return np.asarray(SOFTMAX(z[0]))
+                several = np.asarray(SOFTMAX(z[0]))
+                return several if self.calibration is None else self.calibration(several)
             p = SIGMOID(np.clip(z[0], -700.0, 700.0))
+            p = p if self.calibration is None else self.calibration(p[:, 0])[:, None]
             return np.hstack([1.0 - p, p])
         if self.kind == "log":
             return np.asarray(self.mean * np.exp(np.clip(z[0][:, 0], -50.0, 50.0)))
@@ -67,7 +72,7 @@ class Outcome:
     def get_config(self) -> dict[str, Any]:
         return {
             "kind": self.kind, "classes": self.classes, "mean": self.mean, "deviation": self.deviation,
-            "levels": self.levels,
+            "levels": self.levels, "calibration": self.calibration.get_config() if self.calibration else None,
         }  # fmt: skip
 
 

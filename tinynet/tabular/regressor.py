@@ -42,6 +42,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     Attributes
     ----------
     predictor_ : what predicts, with NumPy alone, and can be saved
+    history_ : "loss" and "val_loss" of each epoch, the mean over the deep networks (of the first part, where
+        there are several)
+    n_parameters_ : how many numbers were learned, in all networks together
     n_features_in_, feature_names_in_ : as in scikit-learn
 
     >>> table = {"age": [20, 30, 40, 50, 60, 70] * 8}

@@ -36,7 +36,7 @@ td small { color: #777; display: block; }
 td.ours { color: #00507e; font-weight: 600; }
 td.ours small { font-weight: 400; }
 .clear { font-weight: 700; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(23rem, 1fr)); gap: 1.2rem 1.6rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(23rem, 100%), 1fr)); gap: 1.2rem 1.6rem; }
 figure { margin: 0; break-inside: avoid; }
 figure h3 { font-size: 1rem; margin: .4rem 0 0; }
 svg { width: 100%; height: auto; }
@@ -50,6 +50,7 @@ dt { color: #666; } dd { margin: 0; }
 @media (max-width: 40rem) { main { padding: 1.2rem; margin: 0; border-radius: 0; }
   .figures { grid-template-columns: 1fr; } }
 """
+LEARNING = "A validation loss that rises while the training loss falls: the network begins to remember."
 WANTED = {GREATER: "more is better", LESS: "less is better", ONE: "1 is perfect"}
 
 
@@ -186,7 +187,7 @@ def curves(e: Evaluation) -> str:
                    "Decision curve: true alarms less false ones, weighed by the threshold. The highest line is best."),
         ]  # fmt: skip
     elif e.task == "multiclass":
-        found = [figure("How it learned", figures.learning(e), "")]
+        found = [figure("How it learned", figures.learning(e), LEARNING)]
     else:
         found = [
             figure("Predicted and seen", figures.predicted_and_seen(e), "Means of tenths; the diagonal is perfect."),
@@ -209,7 +210,7 @@ def generalisation(e: Evaluation) -> str:
         what = "events" if e.classes else "rows"
         found += f'<p class="quiet">{e.ours.parameters:,} parameters, {per:.2g} {what} for each.</p>'
     if e.task != "multiclass":
-        found += f'<div class="figures">{figure("How it learned", figures.learning(e), "")}</div>'
+        found += f'<div class="figures">{figure("How it learned", figures.learning(e), LEARNING)}</div>'
     return found
 
 

@@ -5,7 +5,6 @@ A person whose rows lie on both sides is recognised instead of predicted; so per
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,10 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.identifiers import names_person
 
 MANY_GROUPS = 2_000  # above, scikit-learn's StratifiedGroupKFold takes long (24 s for 70,000 groups)
 MOST_SITES = 20
-PERSON = re.compile(
-    r"(^|_)(patient|person|subject|participant|member|insured|beneficiary|enrolid|mrn|ssn|nhs|pid|case|client)s?"
-    r"((_|\b)?(id|nr|nbr|no|num|number|key|code|identifier))?#?$|^(id|uid|guid)$|患者|病人|住院号|病历号|身份证",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ def refuse_hidden_persons(columns: Iterator[tuple[str, Array]], no_group: str | 
             raise TypeError('no_group is a reason in words, as in no_group="one row per person"')
         return
     for name, values in columns:
-        if not PERSON.search(name):
+        if not names_person(name):
             continue
         text = np.array([str(value) for value in values]) if values.dtype.kind == "O" else values
         persons = len(np.unique(text))

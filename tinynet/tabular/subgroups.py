@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.tabular.baselines import columns_of, plain_column
+from tinynet.tabular.baselines import plain_column
+from tinynet.tabular.cells import column
 from tinynet.tabular.intervals import Estimate
 
 USUAL = re.compile(
@@ -37,12 +38,14 @@ class Subgroup:
         return replace(self, measures=measures, rows=rows, persons=persons, events=events)
 
 
-def subgroups_of(x: Any, given: Sequence[str] | Mapping[str, Any] | None, site: Any, rows: int) -> list[Subgroup]:
+def subgroups_of(
+    columns: Mapping[str, Array], given: Sequence[str] | Mapping[str, Any] | None, site: Any, rows: int
+) -> list[Subgroup]:
     """The subgroups with enough rows.
 
     Parameters
     ----------
-    x : the table
+    columns : the table, as `frame.read` gives it
     given : names of its columns, or values (n,) by name, or None: the columns named like sex, age, ethnicity, site
     site : (n,) values of the split by site, judged apart too where `given` is None
     rows : how many rows there are
@@ -52,7 +55,6 @@ def subgroups_of(x: Any, given: Sequence[str] | Mapping[str, Any] | None, site: 
     KeyError : where a name is no column
     ValueError : where values have another length
     """
-    columns = dict(columns_of(x)) if hasattr(x, "columns") else {}
     if isinstance(given, Mapping):
         chosen = {str(name): np.asarray(values) for name, values in given.items()}
     elif given is None:
@@ -70,7 +72,8 @@ def subgroups_of(x: Any, given: Sequence[str] | Mapping[str, Any] | None, site: 
             raise ValueError(
                 f"subgroups: {name} has the shape {values.shape}; expected was one value for each of {rows} rows"
             )
-        found += [Subgroup(name, label, inside) for label, inside in parts_of(name, values) if inside.sum() >= SMALLEST]
+        parts = parts_of(name, column(values, name))
+        found += [Subgroup(name, label, inside) for label, inside in parts if inside.sum() >= SMALLEST]
     return found
 
 

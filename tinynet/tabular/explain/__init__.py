@@ -15,7 +15,7 @@ from tinynet.tabular.encoders import plain
 from tinynet.tabular.explain.importance import importance, partial_dependence
 from tinynet.tabular.explain.path import TOLERANCE, holds, integrated
 from tinynet.tabular.explain.reference import typical
-from tinynet.tabular.explain.score import Score, scored
+from tinynet.tabular.explain.score import Score
 from tinynet.tabular.facts import gap
 from tinynet.tabular.frame import Columns
 from tinynet.tabular.predictor import Predictor
@@ -207,11 +207,9 @@ def chosen(predictor: Predictor, x: Array, of: Any) -> tuple[int, str]:
 
 
 def answer(predictor: Predictor, z: list[Array], place: int) -> float:
-    """The probability or the amount, in the target's own unit."""
-    score = float(scored(predictor.outcome, z, place)[0][0])
-    if predictor.outcome.kind == "classes":
-        return float(1.0 / (1.0 + np.exp(-np.clip(score, -700.0, 700.0))))
-    return float(np.exp(min(score, 700.0))) if predictor.outcome.kind in ("log", "two-part") else score
+    """The probability, calibrated, or the amount, in the target's own unit."""
+    said = predictor.outcome(z)[0]
+    return float(said[place]) if np.ndim(said) else float(said)
 
 
 def each_member(predictor: Predictor, x: Array) -> list[list[Array]]:
