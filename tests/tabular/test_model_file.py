@@ -268,3 +268,33 @@ def test_no_row_of_the_training_is_in_the_file():
     text = json.dumps(model.predictor_.described()[1])
     assert "rarest" not in text
     assert "117" not in json.dumps(model.predictor_.facts.get_config())
+
+
+def test_no_edge_of_a_bin_is_one_patients_value():
+    """One extreme number, planted: nothing in the file is it, scaled or not; five rows share the outermost edge."""
+    from tinynet.tabular.piecewise import CROWD, blurred
+
+    x = np.random.default_rng(0).normal(size=200)
+    x[17] = 987.654321
+    edges = blurred(np.sort(x), np.linspace(0, 1, 9))
+    assert edges[-1] == pytest.approx(np.sort(x)[-CROWD:].mean())
+    assert np.abs(edges[:, None] - x).min() > 1e-9
+    y = (np.arange(200) % 2).astype(int)
+    model = TabularClassifier(epochs=2, members=2, random_state=0, verbose=0).fit({"x": x}, y)
+    scale = next(one.scale for one in model.predictor_.preprocessor.encoders)
+    scaled = float(scale(np.array([987.654321]))[0])
+    tensors, description = model.predictor_.described()
+    held = [
+        float(v) for name, a in tensors.items() if a.dtype.kind == "f" and "ensemble" not in name for v in a.ravel()
+    ]
+    held += numbers_in(description)
+    assert min(min(abs(v - 987.654321), abs(v - scaled)) for v in held) > 1e-6
+
+
+def numbers_in(entry):
+    """Every float of nested dictionaries and lists."""
+    if isinstance(entry, dict):
+        return [v for one in entry.values() for v in numbers_in(one)]
+    if isinstance(entry, (list, tuple)):
+        return [v for one in entry for v in numbers_in(one)]
+    return [entry] if isinstance(entry, float) else []
