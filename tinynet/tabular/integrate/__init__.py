@@ -126,6 +126,8 @@ def integrate(
 def plain(error: Exception) -> str:
     """DuckDB's words without the values and the SQL that it quotes: the kind of error only, and the advice."""
     kind = type(error).__name__.removesuffix("Exception")
+    if kind == "OutOfMemory":
+        return "DuckDB has too little memory for it; allow more (--memory), or leave out columns, items and aggregates"
     return (
         f"DuckDB reports a {kind} error; check that the files are whole, with as many fields in a line as in the header"
     )
