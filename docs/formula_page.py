@@ -45,7 +45,10 @@ SEED, LIMIT = 0, 1e-8
 def formulas() -> list[Function]:
     """Every function of the four modules that is not the derivative or the gradient of another."""
     own = [
-        f for module in MODULES for f in vars(module).values() if inspect.isfunction(f) and f.__module__ == module.__name__
+        f
+        for module in MODULES
+        for f in vars(module).values()
+        if inspect.isfunction(f) and f.__module__ == module.__name__
     ]
     beside = {backward(f) for f in own}
     return [f for f in own if f not in beside]
@@ -97,7 +100,8 @@ def mathml(lines: list[str]) -> str:
 
 def math(line: str, display: str = "inline") -> str:
     letters = r'(?:<mi mathvariant="normal">[^<]+</mi>){2,}'  # a name of several letters is one word, not a product
-    made = convert(line.replace(r"\lVert", r"\|"), display=display)
+    made = convert(line.replace(r"\mathrm{d}", r"\text{d}"), display=display)  # else a single letter leans
+    made = made.replace(' display="inline"', ' display="inline" displaystyle="true"')
     return re.sub(letters, lambda found: f"<mi>{re.sub('<[^>]+>', '', found[0])}</mi>", made)
 
 
@@ -176,7 +180,11 @@ def checked_network(layers: list[Any], loss: Any, what: str, tensor: str) -> tup
     report = tn.gradcheck(model, x, t, tolerance=LIMIT)
     checks = [c for c in report.checks if (c.tensor == tensor if tensor else c.kind == "loss")]
     assert checks, f"no check of {what}"
-    call = f"tn.gradcheck(model, x, t)  # model.compile(loss={what})" if not tensor else f"tn.gradcheck(model, x, t)  # {what}"
+    call = (
+        f"tn.gradcheck(model, x, t)  # model.compile(loss={what})"
+        if not tensor
+        else f"tn.gradcheck(model, x, t)  # {what}"
+    )
     return max(c.error for c in checks), sum(c.compared for c in checks), call
 
 

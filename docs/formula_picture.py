@@ -141,11 +141,17 @@ def rule_picture(f: Function) -> tuple[str, str]:
             values.append(average)
         count = np.arange(1, STEPS + 1)
         left = [("average", count, np.array(values)), ("value", count, (count <= STEPS // 2).astype(float))]
-        return "The average of a value that is 1 for 30 steps, then 0; rate 0.9.", drawn(left, [], "step", "average", "")
+        return "The average of a value that is 1 for 30 steps, then 0; rate 0.9.", drawn(
+            left, [], "step", "average", ""
+        )
     if f is updates.adam_step:
         count = np.arange(1, STEPS + 1)
         left = [
-            (f"gradient {g:g}", count, np.array([f(g * (1 - 0.9**k), g**2 * (1 - 0.999**k), step=float(k)) for k in count]))
+            (
+                f"gradient {g:g}",
+                count,
+                np.array([f(g * (1 - 0.9**k), g**2 * (1 - 0.999**k), step=float(k)) for k in count]),
+            )
             for g in (0.01, 1.0)
         ]
         caption = "The step for a gradient that stays as it is: the same length whatever the gradient's size."
@@ -175,13 +181,15 @@ def drawn(left: list[Curve], right: list[Curve], x: str, name: str, beside: str,
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.0 if right else 4.6, 3.0))
-        figure.subplots_adjust(left=0.07 if right else 0.12, right=0.98, bottom=0.17, top=0.9, wspace=0.18)
+        figure.subplots_adjust(left=0.07 if right else 0.12, right=0.98, bottom=0.17, top=0.9, wspace=0.26)
         panels = figure.subplots(1, 2 if right else 1, squeeze=False)[0]
         for axes, curves, title in zip(panels, (left, right), (name, beside), strict=False):
             axes.axhline(0.0, color="#bbbbbb", linewidth=0.8)
             axes.set_axisbelow(True)
             axes.grid(color="#eeeeee")
-            for (label, along, value), colour, line in zip(curves, (BLUE, ORANGE, GREEN, GREY), ("-", "--", "-.", ":"), strict=False):
+            for (label, along, value), colour, line in zip(
+                curves, (BLUE, ORANGE, GREEN, GREY), ("-", "--", "-.", ":"), strict=False
+            ):
                 axes.plot(along, whole(value), color=colour, linestyle=line, linewidth=2.0, label=label)
             axes.set_title(title, fontsize=10, loc="left")
             axes.set_xlabel(x)

@@ -79,7 +79,9 @@ def compiled(f: Callable[..., Any], arrays: list[np.ndarray]) -> Callable[[], An
     call.keeps = given, frame, numbers, memory  # type: ignore[attr-defined]
     call()
     for out, wanted in zip(outs, as_tuple(f(*arrays)), strict=True):
-        np.testing.assert_allclose(out, np.broadcast_to(wanted, out.shape), rtol=1e-4, atol=1e-4)  # what is timed is right
+        np.testing.assert_allclose(
+            out, np.broadcast_to(wanted, out.shape), rtol=1e-4, atol=1e-4
+        )  # what is timed is right
     return call
 
 

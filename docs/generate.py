@@ -26,7 +26,6 @@ from tinynet.operations import OPERATIONS, Operations
 
 def on_config(config: Any) -> Any:
     """Generated pages take their place in the navigation."""
-    books = [{name_of(book): f"notebooks/{book.name}"} for book in notebooks()]
     config.nav = [
         *config.nav[:2],
         {"Notebooks": ["notebooks/index.md"]},
@@ -34,7 +33,6 @@ def on_config(config: Any) -> Any:
         {"Formulas": formula_navigation()},
         {"Reference": ["reference/index.md", *({t: reference.page_path(n)} for n, t in reference.PAGES.items())]},
     ]
-    assert books, "no notebooks"
     return config
 
 
@@ -60,14 +58,16 @@ def on_files(files: Files, config: Any) -> Files:
         add(reference.page_path(name), reference.page(name))
     add("notebooks/index.md", notebook_index())
     for book in notebooks():
-        add(f"notebooks/{book.name}", book.read_text(encoding="utf-8"))
+        add(book.relative_to(ROOT).as_posix(), book.read_text(encoding="utf-8"))
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Mathematics between double dollar signs becomes MathML, where it does not stand in code; pictures are put in."""
     parts = re.split(r"(^```.*?^```$)", markdown, flags=re.DOTALL | re.MULTILINE)
-    parts[::2] = [re.sub(r"\$\$(.+?)\$\$", lambda f: mathml([f[1].strip()]), part, flags=re.DOTALL) for part in parts[::2]]
+    parts[::2] = [
+        re.sub(r"\$\$(.+?)\$\$", lambda f: mathml([f[1].strip()]), part, flags=re.DOTALL) for part in parts[::2]
+    ]
     whole = "".join(parts)
     if "@ROOMS@" in whole:
         drawn = f'<div class="picture">{rooms_picture.picture()}</div>\n\n{rooms_picture.caption()}'
@@ -88,7 +88,7 @@ def formula_index() -> str:
         for f in formulas():
             if f.__module__ == module.__name__:
                 link = formula_page.page_path(f).removeprefix("formulas/")
-                table.append(f"| [{f.__name__}]({link}) | {math(latex(f)[-1])} |")
+                table.append(f"| [{f.__name__}]({link}) | {'<br>'.join(map(math, latex(f)))} |")
         parts.append("\n".join(table))
     return "\n\n".join(parts) + "\n"
 
@@ -119,6 +119,6 @@ def notebook_index() -> str:
         "Download one and open it with Jupyter, or read it in the repository's folder `notebooks/`. Each can be read on its own, runs in under a "
         "minute, and has exercises whose answers are checked.",
         "",
-        *(f"- [{name_of(book)}]({book.name})" for book in notebooks()),
+        *(f"- [{name_of(book)}]({book.relative_to(ROOT / 'notebooks').as_posix()})" for book in notebooks()),
     ]
     return "\n".join(lines) + "\n"

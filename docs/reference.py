@@ -33,8 +33,13 @@ def page_path(module: str) -> str:
 
 
 def index() -> str:
-    lines = [f"| [{title}]({name}.md) | `{name}` | {first_line(importlib.import_module(name))} |" for name, title in PAGES.items()]
-    return "\n".join(["# Reference", "", "Printed from the docstrings.", "", "| | import | |", "|---|---|---|", *lines, ""])
+    lines = [
+        f"| [{title}]({name}.md) | `{name}` | {first_line(importlib.import_module(name))} |"
+        for name, title in PAGES.items()
+    ]
+    return "\n".join(
+        ["# Reference", "", "Printed from the docstrings.", "", "| | import | |", "|---|---|---|", *lines, ""]
+    )
 
 
 def page(name: str) -> str:
@@ -62,7 +67,12 @@ def methods(thing: type) -> list[tuple[str, Any]]:
         value = inspect.getattr_static(thing, name)
         function = getattr(value, "fget", None) or getattr(value, "__func__", value)
         whose = getattr(function, "__module__", None) or ""
-        if not name.startswith("_") and whose.startswith("tinynet") and inspect.isfunction(function) and function.__doc__:
+        if (
+            not name.startswith("_")
+            and whose.startswith("tinynet")
+            and inspect.isfunction(function)
+            and function.__doc__
+        ):
             first = next(base for base in thing.__mro__ if name in vars(base))
             if first is thing or thing.__name__ in ("Sequential", "Layer"):
                 found.append((name, value if isinstance(value, property) else function))
@@ -81,24 +91,25 @@ def entry(label: str, thing: Any, level: int = 2) -> str:
 
 
 def shown(thing: Any) -> str:
-    """The signature without `self`, the defaults as they stand; a long one on lines of its own."""
+    """The signature without `self`, annotations and defaults as they stand; a long one on lines of its own."""
     signature = inspect.signature(thing)
-    kept = [p for p in signature.parameters.values() if p.name != "self"]
-    text = str(signature.replace(parameters=kept)).replace("'", "") if has_text(signature) else str(signature)
-    if len(text) < 90:
-        return text
-    ends = f" -> {text.rsplit(' -> ', 1)[1]}" if " -> " in text else ""
-    marks: list[str] = []
-    for p in kept:
-        if p.kind is p.KEYWORD_ONLY and "*" not in marks and not any(m.startswith("*") for m in marks):
-            marks.append("*")
-        marks.append(str(p).replace("'", "") if isinstance(p.annotation, str) and not isinstance(p.default, str) else str(p))
-    return "(\n" + "".join(f"    {mark},\n" for mark in marks) + ")" + ends
+    parts: list[str] = []
+    for p in signature.parameters.values():
+        if p.name == "self":
+            continue
+        if p.kind is p.KEYWORD_ONLY and not any(part.startswith("*") for part in parts):
+            parts.append("*")
+        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        default = "" if p.default is p.empty else f" = {p.default!r}"
+        parts.append(f"{star}{p.name}{f': {named(p.annotation)}' if p.annotation is not p.empty else ''}{default}")
+    returned = signature.return_annotation
+    end = "" if returned is signature.empty or inspect.isclass(thing) else f" -> {named(returned)}"
+    line = f"({', '.join(parts)}){end}"
+    return line if len(line) < 90 else "(\n" + "".join(f"    {part},\n" for part in parts) + f"){end}"
 
 
-def has_text(signature: inspect.Signature) -> bool:
-    """Whether annotations are kept as text, which `str` would put in quotation marks, and no default is text."""
-    return not any(isinstance(p.default, str) for p in signature.parameters.values())
+def named(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
 
 
 def described(doc: str | None) -> str:
