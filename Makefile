@@ -50,7 +50,7 @@ notebooks: .venv/has-dev
 
 # --strict: a link that leads nowhere, or a page without its place, is an error.
 docs: .venv/has-docs
-	@PYTHONPATH=. $(VENV_PYTHON) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --strict --quiet
 	@echo 'Open site/index.html in a browser; nothing in it needs the network.'
 
 clean:

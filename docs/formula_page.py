@@ -17,7 +17,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from latex2mathml.converter import convert
 
 import tinynet as tn
 from tinynet.formulas import activations, losses, rows, updates
@@ -99,10 +98,14 @@ def mathml(lines: list[str]) -> str:
 
 
 def math(line: str, display: str = "inline") -> str:
-    letters = r'(?:<mi mathvariant="normal">[^<]+</mi>){2,}'  # a name of several letters is one word, not a product
+    from latex2mathml.converter import convert
+
     made = convert(line.replace(r"\mathrm{d}", r"\text{d}"), display=display)  # else a single letter leans
     made = made.replace(' display="inline"', ' display="inline" displaystyle="true"')
-    return re.sub(letters, lambda found: f"<mi>{re.sub('<[^>]+>', '', found[0])}</mi>", made)
+    letters = r'(?:<mi mathvariant="normal">[^<]+</mi>){2,}'  # a name of several letters is one word, not a product
+    made = re.sub(letters, lambda found: f"<mi>{re.sub('<[^>]+>', '', found[0])}</mi>", made)
+    # a prime as a letter of the word: as an exponent some fonts make it too small to be seen
+    return re.sub(r"<msup><mrow><mi>([^<]+)</mi></mrow><mi>(&#x02032;)</mi></msup>", r"<mi>\1\2</mi>", made)
 
 
 def proof(f: Function) -> str:
@@ -115,8 +118,22 @@ def proof(f: Function) -> str:
         f"Explicit backward against central differences, float64, run when this page was made: "
         f"**relative error {error:.1e}** over {compared} numbers (the limit is {LIMIT:.0e}).\n\n"
         f"```python\n{how}\n```\n\n"
-        "SymPy differentiates the same source in `tests/formulas/test_symbolic.py`; published values stand in "
-        "`tests/formulas/test_known_values.py`."
+        f"{tests_of(f)}"
+    )
+
+
+def tests_of(f: Function) -> str:
+    """The tests that name the formula, beside those that go through every formula."""
+    word = re.compile(rf"\b{f.__name__}\b")
+    found = [
+        f"`{path.relative_to(ROOT).as_posix()}`"
+        for path in sorted((ROOT / "tests").glob("*/test_*.py"))
+        if word.search(path.read_text(encoding="utf-8"))
+    ]
+    return (
+        f"Tests that name it: {', '.join(found)}."
+        if found
+        else "Tests that go through every formula: `tests/formulas`."
     )
 
 
@@ -124,12 +141,12 @@ def unproven(f: Function) -> str:
     callers = [f"[{g.__name__}]({link(f, g)})" for g in formulas() if f in called_by(g) and backward(g)]
     if f.__module__ == updates.__name__:
         return (
-            "A rule has no derivative to check. Steps worked by hand stand in `tests/formulas/test_known_values.py`, "
-            "and whole trainings are compared with Keras's in `tests/model/test_keras_curves.py`."
+            "A rule has no derivative to check. Whole trainings with every optimizer are compared with Keras's in "
+            f"`tests/model/test_keras_curves.py`. {tests_of(f)}"
         )
     if callers:
         return f"A part of {', '.join(callers)}: the derivative is proven there."
-    return "It is used without a derivative of its own; its values are tested in `tests/formulas`."
+    return f"It is used without a derivative of its own. {tests_of(f)}"
 
 
 def called_by(f: Function) -> set[Function]:
@@ -203,6 +220,6 @@ def speed_table(f: Function, back: Function | None) -> str:
             cells = ["not installed" if ns is None else f"{ns:.2f} ns" for ns in measured]
             lines.append(f"| {what} | {cells[0]} | {cells[1]} | not yet run on a GPU |")
     return "\n".join(lines) + (
-        "\n\nNanoseconds for each element, float32, 256 rows of 64 columns, one thread, best of several, on the machine "
-        "that made this page."
+        "\n\nNanoseconds for each element, float32, 256 rows of 64 columns, one thread, best of several, on the "
+        "machine that made this page."
     )

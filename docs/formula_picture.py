@@ -1,4 +1,4 @@
-"""The picture of a formula: the function at the left, its derivative at the right, both computed by the function itself.
+"""The picture of a formula: the function at the left, its derivative at the right, each computed by its own code.
 
 What is drawn depends on what a formula is: an activation over z, a loss over y for some targets, a row over its first
 number, an update rule as the way of one parameter down the valley p^2 / 2.
@@ -78,7 +78,8 @@ def rows_of(f: Function) -> tuple[str, list[Curve], list[Curve]]:
     letter = read(f).arrays[0]
     left = [(f"a{j + 1}", x, results[:, j]) for j in range(3)]
     right = [(f"da1 / d{letter}{j + 1}", x, gradient[:, j]) for j in range(3)]
-    caption = f"The row {letter} = ({letter}1, 0, 1) while {letter}1 moves: its three results, and how a1 answers to each of the three."
+    moves = f"The row {letter} = ({letter}1, 0, 1) while {letter}1 moves"
+    caption = f"{moves}: its three results, and how a1 answers to each of the three."
     return caption, left, right
 
 
@@ -121,7 +122,7 @@ def of_targets(f: Function, target: str) -> tuple[str, list[Curve], list[Curve]]
 def rule_picture(f: Function) -> tuple[str, str]:
     """The way of a parameter by the rule, where there is one; for a part of a rule, what it gives."""
     names = read(f).arrays
-    if names[:2] == ("p", "g") or list(names[:2]) == ["p", "g"]:
+    if list(names[:2]) == ["p", "g"]:
         ways: list[Curve] = []
         steps: list[Curve] = []
         base = RATES.get(f.__name__.split("_")[0], 0.1)
@@ -196,7 +197,7 @@ def drawn(left: list[Curve], right: list[Curve], x: str, name: str, beside: str,
             if floor:
                 axes.set_ylim(0.0, None)
             if len(curves) > 1:
-                axes.legend(frameon=False, fontsize=9)
+                axes.legend(facecolor="white", edgecolor="none", framealpha=0.8, fontsize=9)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()

@@ -79,8 +79,8 @@ def formula_index() -> str:
     """All formulas with their mathematics, by module."""
     parts = [
         "# Every formula",
-        "Each line is printed from the function that runs. Its page has the code, the derivative, a picture, the proof and "
-        "the speed.",
+        "Each line is printed from the function that runs. Its page has the code, the derivative, a picture, the "
+        "proof and the speed.",
     ]
     for module, title in MODULES.items():
         parts += [f"## {title}", prose((module.__doc__ or "").split("\n\n")[0])]
@@ -116,8 +116,8 @@ def notebook_index() -> str:
     lines = [
         "# Notebooks",
         "",
-        "Download one and open it with Jupyter, or read it in the repository's folder `notebooks/`. Each can be read on its own, runs in under a "
-        "minute, and has exercises whose answers are checked.",
+        "Download one and open it with Jupyter, or read it in the repository's folder `notebooks/`. Each can be read "
+        "on its own, runs in under a minute, and has exercises whose answers are checked.",
         "",
         *(f"- [{name_of(book)}]({book.relative_to(ROOT / 'notebooks').as_posix()})" for book in notebooks()),
     ]

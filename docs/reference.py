@@ -53,9 +53,9 @@ def page(name: str) -> str:
 
 
 def public(module: Any) -> list[tuple[str, Any]]:
-    """(name, class or function) of what the module calls public, or defines without an underscore."""
+    """(name, class or function) of what the module calls public, or defines with a docstring and no underscore."""
     own = [n for n, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__]
-    names = getattr(module, "__all__", [n for n in own if not n.startswith("_")])
+    names = getattr(module, "__all__", [n for n in own if not n.startswith("_") and vars(module)[n].__doc__])
     things = [(name, getattr(module, name)) for name in names]
     return [(name, thing) for name, thing in things if inspect.isclass(thing) or inspect.isfunction(thing)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def known_by(floors: list[tuple[str, ...]]) -> Counter[tuple[int, int]]:
     package = ROOT / "tinynet"
     for path in package.rglob("*.py"):
         own = room[path.relative_to(package).with_suffix("").parts[0]]
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in executed(ast.parse(path.read_bytes())):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -43,6 +44,14 @@ def known_by(floors: list[tuple[str, ...]]) -> Counter[tuple[int, int]]:
     return counted
 
 
+def executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of the source without what only a type checker reads."""
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield child
+            yield from executed(child)
+
+
 def picture() -> str:
     """SVG: a room to a row, and an arc for each pair of rooms of which the lower imports the upper."""
     floors = rooms()
@@ -52,7 +61,8 @@ def picture() -> str:
         lines = broken([name.replace("__init__", "import tinynet") for name in names if name != "__main__"])
         height = ROW + 16.0 * (len(lines) - 1) - 12.0
         parts.append(
-            f'<rect x="{SIDE}" y="{y}" width="{WIDTH - SIDE - MARGIN}" height="{height}" rx="6" fill="#ffffff" stroke="{PALE}"/>'
+            f'<rect x="{SIDE}" y="{y}" width="{WIDTH - SIDE - MARGIN}" height="{height}" rx="6" fill="#ffffff" '
+            f'stroke="{PALE}"/>'
         )
         for i, line in enumerate(lines):
             parts.append(f'<text x="{SIDE + 14}" y="{y + 22 + 16 * i}" fill="{INK}">{escape(line)}</text>')
@@ -66,8 +76,9 @@ def picture() -> str:
         reach = SIDE - 22.0 - 15.0 * abs(importer - imported)
         width = 0.8 + min(count, 60) / 20.0
         arcs.append(
-            f'<path d="M{SIDE} {start:.0f}C{reach:.0f} {start:.0f} {reach:.0f} {end:.0f} {SIDE - 7} {end:.0f}" fill="none" '
-            f'stroke="{BLUE}" stroke-opacity="0.45" stroke-width="{width:.1f}"><title>{count} imports</title></path>'
+            f'<path d="M{SIDE} {start:.0f}C{reach:.0f} {start:.0f} {reach:.0f} {end:.0f} {SIDE - 7} {end:.0f}" '
+            f'fill="none" stroke="{BLUE}" stroke-opacity="0.45" stroke-width="{width:.1f}">'
+            f"<title>{count} imports</title></path>"
             f'<path d="M{SIDE - 1} {end:.0f}l-8 -4v8z" fill="{BLUE}"/>'
         )
     return (
@@ -91,4 +102,7 @@ def broken(names: list[str] | tuple[str, ...]) -> list[str]:
 
 def caption() -> str:
     total = sum(known_by(rooms()).values())
-    return f"Each row is a room; an arc goes from a room to one that it imports from ({total} imports in the source, and none goes down)."
+    return (
+        "Each row is a room; an arc goes from a room to one that it imports from "
+        f"({total} imports in the source, and none goes down)."
+    )
