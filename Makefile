@@ -18,6 +18,7 @@ help:
 	@echo 'make test-gpu-less  the GPU backend as far as a machine without a GPU can prove it (installs CuPy and NVRTC)'
 	@echo 'make lint          style and types'
 	@echo 'make notebooks     execute every notebook, every cell'
+	@echo 'make docs          the documentation site, into site/: every formula proven and timed while its page is made'
 	@echo 'make clean         remove all that these made, .venv and out included'
 
 demo: .venv/has-tabular
@@ -47,8 +48,13 @@ lint: .venv/has-dev
 notebooks: .venv/has-dev
 	@$(VENV_PYTHON) -c 'from nbclient.cli import main; main()' notebooks/*.ipynb notebooks/zh/*.ipynb
 
+# --strict: a link that leads nowhere, or a page without its place, is an error.
+docs: .venv/has-docs
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --strict --quiet
+	@echo 'Open site/index.html in a browser; nothing in it needs the network.'
+
 clean:
-	rm -rf .venv out build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv out site build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/has-tabular: .venv/has-pip pyproject.toml
@@ -60,6 +66,11 @@ clean:
 	@echo 'Installing the tools for the tests into .venv (the first time takes about a minute) ...'
 	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[dev]'
 	@touch .venv/has-tabular $@
+
+.venv/has-docs: .venv/has-pip pyproject.toml
+	@echo 'Installing mkdocs-material into .venv ...'
+	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[docs]'
+	@touch $@
 
 .venv/has-oracles: .venv/has-dev
 	@echo 'Installing Keras and JAX into .venv ...'
@@ -96,5 +107,5 @@ clean:
 # No recipe: where this file is missing, or newer because Python was upgraded, the rule above makes .venv anew.
 $(VENV_PYTHON):
 
-.PHONY: help demo test nightly test-oracles test-gpu-less lint notebooks clean
+.PHONY: help demo test nightly test-oracles test-gpu-less lint notebooks docs clean
 .NOTPARALLEL:
