@@ -48,6 +48,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     ----------
     classes_ : the labels, in the order of predict_proba's columns
     predictor_ : what predicts, with NumPy alone, and can be saved
+    history_ : the first deep network's losses by epoch
+    n_parameters_ : how many numbers all networks learned together
     n_features_in_, feature_names_in_ : as in scikit-learn
 
     >>> model = TabularClassifier(random_state=0).fit({"age": [20, 30, 70, 80] * 9}, ["well", "well", "ill", "ill"] * 9)

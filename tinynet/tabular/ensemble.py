@@ -107,11 +107,12 @@ def fitted(
     threads: int | None,
     label: str,
     show: bool | None,
-) -> tuple[Ensemble, Array, Array]:
+) -> tuple[Ensemble, Array, Array, dict[str, list[float]]]:
     """Train a network of each recipe for each fold, one in each thread, and weigh them.
 
-    Returns the ensemble, and what was said of rows held out: their numbers (m,), of `validation` where it is given,
-    and z (m, outputs). A row that several folds hold out comes several times.
+    Returns the ensemble; what was said of rows held out: their numbers (m,), of `validation` where it is given, and z
+    (m, outputs), where a row that several folds hold out comes several times; and the first deep network's losses by
+    epoch.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def fitted(
     bar = Progress(sum(planned.values()), label, show=show)
     seeds = dict(zip(jobs, np.random.SeedSequence(seed).generate_state(len(jobs), np.uint64).tolist(), strict=True))
 
-    def train(job: tuple[str, int]) -> tn.Sequential:
+    def train(job: tuple[str, int]) -> tuple[tn.Sequential, dict[str, list[float]]]:
         kind, i = job
 
         def after_epoch(epochs: int) -> None:
@@ -147,9 +148,10 @@ def fitted(
 
     try:
         with ThreadPoolExecutor(threads or cores()) as pool:
-            made = dict(zip(jobs, pool.map(train, jobs), strict=True))
+            told = dict(zip(jobs, pool.map(train, jobs), strict=True))
     finally:
         bar.close()
+    made = {job: model for job, (model, _) in told.items()}
     members = {kind: [made[kind, i] for i in range(len(folds))] for kind in KINDS}
     if validation is None:
         held = np.concatenate([stop for _, stop in folds])
@@ -165,7 +167,7 @@ def fitted(
         said = {kind: mean_of(members[kind], validation.x) for kind in KINDS}
     share, scale, shift = weighed(said, t, weight, loss)
     z: Array = shift + scale * ((1.0 - share) * said["additive"] + share * said["deep"])
-    return Ensemble(members, share, scale, shift), held, z
+    return Ensemble(members, share, scale, shift), held, z, told["deep", 0][1]
 
 
 def cores() -> int:

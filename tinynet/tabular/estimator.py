@@ -34,6 +34,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     """See TabularClassifier and TabularRegressor."""
 
     predictor_: Predictor
+    history_: dict[str, list[float]]
 
     def _fit(
         self,
@@ -92,7 +93,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 folds = folds_of(kinds, count, group[chosen], members, seed)
             data = Rows(rows[chosen], t[chosen].astype(np.float32), weight[chosen])
             apart &= judged is not None or not len(np.intersect1d(*folds[0]))
-            ensemble, held, z = fitted(
+            ensemble, held, z, losses = fitted(
                 data,
                 folds,
                 validation,
@@ -107,6 +108,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 self._shown(),
             )
             ensembles.append(ensemble)
+            if i == 0:
+                self.history_ = losses
             said.append((held if judged is not None else chosen[held], z))
         facts = Facts.of(
             preprocessor, table, y, classes, None if groups is None else group, self.get_params(deep=False)
@@ -115,6 +118,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         persons = group if groups is not None and judged is None else None
         conformal = held_out(outcome, said, truth, persons, COVERAGE) if apart else None
         self.predictor_ = Predictor(preprocessor, pieces, ensembles, outcome, facts=facts, conformal=conformal)
+
+    @property
+    def n_parameters_(self) -> int:
+        """How many numbers all networks learned together."""
+        check_is_fitted(self)
+        return self.predictor_.parameters
 
     def _recipes(self) -> dict[str, Recipe]:
         hidden = tuple(whole("a width of hidden", width, 1) for width in self.hidden)

@@ -74,8 +74,10 @@ def trained(
     seed: int,
     backend: str,
     after_epoch: Callable[[int], None],
-) -> tn.Sequential:
-    """The model with the weights of its best epoch, as `validation` judges; both are (X, T, weights).
+) -> tuple[tn.Sequential, dict[str, list[float]]]:
+    """(the model with the weights of its best epoch, as `validation` judges; the losses of each epoch).
+
+    Both data are (X, T, weights).
 
     One thread; the caller runs several members at once, since compiled code lets other threads run.
     """
@@ -94,7 +96,7 @@ def trained(
     )
     patience = math.ceil(recipe.patience * epochs)
     stopping = tn.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-    model.fit(
+    history = model.fit(
         data[0], data[1], batch_size=size, epochs=epochs, verbose=0, callbacks=[stopping, Said(after_epoch)],
         sample_weight=data[2], validation_data=validation,
     )  # fmt: skip
@@ -102,7 +104,7 @@ def trained(
     kept = tn.Sequential([tn.Input((data[0].shape[1],)), *(remade(layer) for layer in model.layers)])
     kept.build()
     kept.set_weights(model.get_weights())
-    return kept
+    return kept, {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
 def remade(layer: tn.layers.Layer) -> tn.layers.Layer:

@@ -42,6 +42,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     Attributes
     ----------
     predictor_ : what predicts, with NumPy alone, and can be saved
+    history_ : the first deep network's losses by epoch
+    n_parameters_ : how many numbers all networks learned together
     n_features_in_, feature_names_in_ : as in scikit-learn
 
     >>> table = {"age": [20, 30, 40, 50, 60, 70] * 8}
