@@ -105,7 +105,7 @@ def test_the_page_tells_every_step_of_every_table(page: str) -> None:
     for one in QUICK:
         chapter = page[page.index(f'<section id="{one.name}">') :].split('<section id="')[1]
         assert one.title in chapter
-        for step in ("Preprocess", "Features", "Build", "train", "Evaluate", "Deploy"):
+        for step in ("Preprocess", "Features", "Build", "Train", "Evaluate", "Deploy"):
             assert re.search(rf"<h3>.*{step}", chapter), step
         assert "How it learned" in chapter
         assert chapter.count("<svg") >= 4

@@ -10,6 +10,7 @@ from tinynet.demo.story import APART, DRAWS, FOLDS, MEMBERS, Story
 from tinynet.tabular import figures, report
 from tinynet.tabular.evaluation import Evaluation
 from tinynet.tabular.quality.page import mark
+from tinynet.tabular.quality.report import Finding
 
 CSS = """
 h3 { font-size: 1.02rem; margin: 1.6rem 0 .3rem; color: #00507e; }
@@ -23,7 +24,7 @@ pre { background: #f1f1ee; padding: .7rem .9rem; border-radius: 6px; overflow-x:
 dd { overflow-wrap: anywhere; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
 """
-MOST_FINDINGS, MOST_COLUMNS = 5, 8
+MOST_COLUMNS = 8
 
 
 def page(stories: list[Story], absent: list[str]) -> str:
@@ -65,30 +66,38 @@ def chapter(s: Story) -> str:
         f"<p>{escape(s.of.about)} Predicted is {escape(s.of.asked)}.</p>"
         f"<h3>1 &nbsp;Preprocess: is the table sound?</h3>{quality(s)}"
         f"<h3>2 &nbsp;Features: what is learned from</h3>{features(s)}"
-        f"<h3>3 &nbsp;Build and 4 &nbsp;train</h3>{trained(s)}"
+        f"<h3>3 &nbsp;Build: two kinds of networks</h3>{built(s)}<h3>4 &nbsp;Train</h3>{trained(s)}"
         f"<h3>5 &nbsp;Evaluate: is it better than simple models?</h3>{report.verdict(e)}{report.facts(e)}"
-        f"{report.measures(e)}{report.curves(e)}"
+        f"{report.curves(e)}<details><summary>All measures, with intervals</summary>{report.measures(e)}</details>"
         f"<h3>6 &nbsp;Deploy: one patient, and the file</h3>{patient(s)}{deployed(s)}</section>\n"
     )
 
 
 def quality(s: Story) -> str:
-    """The findings, the first few in sight."""
+    """The findings, one of each kind; all of them where the reader asks."""
     findings = list(s.quality)
     if not findings:
         return "<p>Nothing was found. That is no proof that nothing is wrong.</p>"
-
-    def items(some: list[Any]) -> str:
-        lines = "".join(f"<li>{mark(f.severity)}{escape(f.text)}</li>" for f in some)
-        return f'<ul class="findings">{lines}</ul>'
-
+    kinds: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault((finding.severity, finding.kind), []).append(finding)
+    first = [(f"{mark(own[0].severity)}{escape(own[0].text)}"
+              + (f' <span class="quiet">(and {len(own) - 1} more of this kind)</span>' if len(own) > 1 else ""))
+             for own in kinds.values()]  # fmt: skip
     counts = ", ".join(f"{count} {severity}" for severity, count in s.quality.counts().items())
     found = (
-        f"<p>{counts}. These are suspicions by stated rules, found in the whole table; whether a strong "
-        f"column is a leak or simply informative, people decide.</p>{items(findings[:MOST_FINDINGS])}"
+        f"<p>{counts}. These are suspicions by stated rules, found in the whole table; whether a strong column is a "
+        f"leak or simply informative, people decide.</p>{listed(first)}"
     )
-    rest = findings[MOST_FINDINGS:]
-    return found + (f"<details><summary>{len(rest)} more</summary>{items(rest)}</details>" if rest else "")
+    if len(first) == len(findings):
+        return found
+    every = listed([f"{mark(f.severity)}{escape(f.text)}" for f in findings])
+    return f"{found}<details><summary>all {len(findings)}</summary>{every}</details>"
+
+
+def listed(items: list[str]) -> str:
+    """A list of items that are HTML already."""
+    return f'<ul class="findings">{"".join(f"<li>{one}</li>" for one in items)}</ul>'
 
 
 def features(s: Story) -> str:
@@ -106,14 +115,20 @@ def features(s: Story) -> str:
                    if lines else "")  # fmt: skip
 
 
-def trained(s: Story) -> str:
-    """The ensemble, and the losses by epoch."""
+def built(s: Story) -> str:
+    """The ensemble."""
     share = s.model.ensembles[0].share
     return (
         f"<p>{2 * MEMBERS} networks{' for each of two parts of the cost' if s.of.task == 'cost' else ''}: half of them "
         "additive (each column has a curve of its own, and the curves add up), half of them deep (columns may work "
         "together). Each stops by rows that it does not learn from, and those rows say how much the deep ones count: "
         f"here {100 * share:.0f} %. Together they have {s.model.parameters:,} parameters.</p>"
+    )
+
+
+def trained(s: Story) -> str:
+    """The losses by epoch, and what was learned from which column."""
+    return (
         f'<div class="figures">{report.figure("How it learned", figures.learning(s.evaluation), CAPTION)}'
         f"{report.figure('What the answers rest on', weights(s), importance_caption(s.evaluation))}</div>"
     )
