@@ -11,7 +11,7 @@ export PIP_USER = 0
 export PIP_REQUIRE_VIRTUALENV = 0
 
 help:
-	@echo 'make demo          the main job: train, evaluate, save and use a network on real health data'
+	@echo 'make demo          the whole story on real health data: out/index.html, a page to read, and model files'
 	@echo 'make test          the tests, with the coverage of the engine'
 	@echo 'make nightly       the long hunts, and every test with new random draws'
 	@echo 'make test-oracles  Keras itself against its numbers that the tests keep (installs Keras and JAX; takes long)'
@@ -21,7 +21,7 @@ help:
 	@echo 'make docs          the documentation site, into site/: every formula proven and timed while its page is made'
 	@echo 'make clean         remove all that these made, .venv and out included'
 
-demo: .venv/has-tabular
+demo: .venv/has-demo
 	@$(VENV_PYTHON) -m tinynet demo
 
 test: .venv/has-dev
@@ -57,15 +57,15 @@ clean:
 	rm -rf .venv out site build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/has-tabular: .venv/has-pip pyproject.toml
-	@echo 'Installing NumPy, scikit-learn and Matplotlib into .venv (the first time takes about a minute) ...'
-	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[tabular]'
+.venv/has-demo: .venv/has-pip pyproject.toml
+	@echo 'Installing NumPy, scikit-learn and packages with health data into .venv (the first time takes about a minute) ...'
+	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[demo]'
 	@touch $@
 
 .venv/has-dev: .venv/has-pip pyproject.toml
 	@echo 'Installing the tools for the tests into .venv (the first time takes about a minute) ...'
 	@$(VENV_PYTHON) $(PIP_INSTALL) --editable '.[dev]'
-	@touch .venv/has-tabular $@
+	@touch $@
 
 .venv/has-docs: .venv/has-pip pyproject.toml
 	@echo 'Installing mkdocs-material into .venv ...'

@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def add(commands: Any) -> None:
     """The engine's own commands, for argparse; each sets `run`, a function of what was chosen."""
-    one = commands.add_parser("demo", help="the main job on real health data: preprocess, train, evaluate, deploy")
-    one.add_argument("--out", type=Path, default=Path("out"), help="folder for the figure and the model (default: out)")
+    one = commands.add_parser("demo", help="the whole story on real health data, as one page: out/index.html")
+    one.add_argument("--out", type=Path, default=Path("out"), help="folder for the page and the models (default: out)")
     one.set_defaults(run=demo)
     one = commands.add_parser("gradcheck", help="prove the gradient of every layer, activation and loss")
     one.add_argument("--backend", choices=("numpy", "numba"), default="numpy", help="whose gradients (default: numpy)")

@@ -1,4 +1,4 @@
-"""A machine that has NumPy and tinynet only: `python -P alone.py model.safetensors`, one patient as JSON on stdin.
+"""A machine that has NumPy and tinynet only: `python -P alone.py model.safetensors`, rows as JSON on stdin.
 
 It is run as a file, not imported, so that the barrier stands before the first import. Measurements come on standard
 input because a command line can be read by other users of the machine.
@@ -39,12 +39,12 @@ def main() -> None:
 
     import tinynet as tn
 
-    model = tn.load_model(sys.argv[1])
-    risk = model.predict([json.load(sys.stdin)])
+    model = tn.load(sys.argv[1])
+    answers = model.answers(json.load(sys.stdin))  # type: ignore[union-attr]
     loaded = packages() - before
     if loaded != {"numpy", "tinynet"}:
         raise AssertionError(f"loaded were {sorted(loaded)}")
-    json.dump({"risk": float(risk[0, 0]), "loaded": sorted(loaded)}, sys.stdout)
+    json.dump({"answers": answers.tolist(), "loaded": sorted(loaded)}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -140,9 +140,8 @@ def columns(model: Predictor) -> list[list[str]]:
 
 
 def members(model: Predictor) -> str:
-    networks = [kind for ensemble in model.ensembles for kind in ensemble.members.values()]
-    parameters = sum(member.count_params() for kind in networks for member in kind)
-    return f"{sum(map(len, networks))} networks, {parameters:,} parameters together"
+    networks = sum(len(kind) for ensemble in model.ensembles for kind in ensemble.members.values())
+    return f"{networks} networks, {model.parameters:,} parameters together"
 
 
 def made(model: Predictor) -> list[str]:

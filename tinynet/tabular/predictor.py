@@ -106,6 +106,16 @@ class Predictor:
         """The labels, in the order of the columns of `predict_proba`; empty for a regressor."""
         return self.outcome.classes
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers all networks learned together."""
+        return sum(
+            network.count_params()
+            for ensemble in self.ensembles
+            for networks in ensemble.members.values()
+            for network in networks
+        )
+
     def answers(self, x: Any) -> Array:
         """Probabilities (n, classes), amounts (n,) or quantiles (n, levels) for a table."""
         rows = self.pieces(self.preprocessor.transform(self.table(x)))
