@@ -193,7 +193,7 @@ def test_the_patient_is_chosen_by_rule_and_shown_as_asked(page: str, folder: Pat
     risk = model.predict_proba(frame[aside])[:, 1]
     place = np.abs(risk - story.SHOWN_RISK).argmin()
     assert f"<dd>{100 * risk[place]:.0f} % is the risk that the tumour is malignant</dd>" in page
-    assert f"<dd>{frame['tumour'][aside].iloc[place]}</dd>" in page
+    assert f"<dd>tumour: {frame['tumour'][aside].iloc[place]}</dd>" in page
 
 
 # ---------------------------------------------------------------------------------------------- the lonely process

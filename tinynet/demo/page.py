@@ -197,10 +197,11 @@ def deployed(s: Story) -> str:
     size = s.file.stat().st_size / 1000
     method = "predict_proba" if s.model.classes else "predict"
     code = f'model = tinynet.load("{s.file.name}")\nmodel.{method}(rows), model.remarks(rows)'
+    same = "digit for digit the same" if not s.gap else f"with a largest difference of {s.gap:.0e}"
     return (
         f"<p>The model is one file, <code>{escape(s.file.name)}</code>, {size:,.0f} kB, without any row of the data: "
         "schema, scaling, networks, calibration, and what it knows of its training. Proof: a new Python process that "
-        f"can import {' and '.join(s.loaded)} only loaded it and answered for all persons put aside; the largest "
-        f"difference is {s.gap:.0e}. Its model card, with a TRIPOD+AI skeleton, is <code>{s.of.name}.md</code>.</p>"
+        f"can import {' and '.join(s.loaded)} only loaded it and answered for all persons put aside, "
+        f"{same}. Its model card, with a TRIPOD+AI skeleton, is <code>{s.of.name}.md</code>.</p>"
         f"<pre><code>{escape(code)}</code></pre>"
     )

@@ -181,11 +181,13 @@ def chosen(model: Predictor, asked: list[dict[str, Any]], y: Array) -> Patient:
     row = [asked[place]]
     if model.classes:
         labels = [str(label) for label, inside in zip(model.classes, model.predict_set(row)[0], strict=True) if inside]
-        sure = f"cannot be ruled out with 90 % coverage: {' and '.join(labels) or 'none of the classes fits'}"
+        sure = f"with 90 % coverage, not ruled out: {' and '.join(labels)}"
+        if not labels:
+            sure = "with 90 % coverage, no class fits: answers between the classes were rare among the rows held out"
     elif model.conformal is not None:
         low, high = model.predict_interval(row)[0]
         sure = f"90 % interval: {low:,.0f} to {high:,.0f}"
     else:
         sure = "no interval: for so skewed a cost it would be as long as the rare large costs"
-    truth = y[place] if model.classes else f"{y[place]:,.0f}"
-    return Patient(asked[place], float(answers[place]), sure, model.remarks(row)[0], str(truth))
+    truth = f"{model.target}: {y[place] if model.classes else format(y[place], ',.0f')}"
+    return Patient(asked[place], float(answers[place]), sure, model.remarks(row)[0], truth)

@@ -183,7 +183,7 @@ def decision(e: Evaluation) -> str:
                 ax.axvline(threshold, color=LINE, linewidth=1, zorder=0)
         ax.set(xlabel="threshold of risk for treatment", ylabel="net benefit", xlim=(0, places[-1]),
                ylim=(-0.12 * share, 1.08 * share))  # fmt: skip
-        ax.legend(loc="upper right", title="treat none: 0", alignment="left")
+        ax.legend(loc="best", title="treat none: 0", alignment="left")
 
     return drawn(draw)
 
