@@ -37,7 +37,7 @@ MODULES: dict[ModuleType, str] = {
     updates: "Update rules",
     rows: "Rows and penalties",
 }
-SEED, LIMIT = 0, 1e-8
+SEED, LIMIT, SAMPLES = 0, 1e-8, 12
 
 
 @cache
@@ -188,11 +188,11 @@ def checked_network(layers: list[Any], loss: Any, what: str, tensor: str) -> tup
     model = tn.Sequential(layers, dtype="float64")
     model.compile(optimizer="sgd", loss=known_as(loss) if callable(loss) else loss)
     generator = np.random.default_rng(SEED)
-    x, t = generator.standard_normal((30, 3)), np.abs(generator.standard_normal((30, layers[0].units)))
+    x, t = generator.standard_normal((SAMPLES, 3)), np.abs(generator.standard_normal((SAMPLES, layers[0].units)))
     if callable(loss) and "crossentropy" in loss.__name__:
         t = generator.integers(0, 2, t.shape).astype(float)
         if read(loss).is_row:
-            classes = generator.integers(0, layers[0].units, 30)
+            classes = generator.integers(0, layers[0].units, SAMPLES)
             t = classes if loss.__name__.startswith("sparse") else np.eye(layers[0].units)[classes]
     report = tn.gradcheck(model, x, t, tolerance=LIMIT)
     checks = [c for c in report.checks if (c.tensor == tensor if tensor else c.kind == "loss")]

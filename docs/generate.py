@@ -26,12 +26,16 @@ from tinynet.operations import OPERATIONS, Operations
 
 def on_config(config: Any) -> Any:
     """Generated pages take their place in the navigation."""
+    start, tutorial, *rest = config.nav
+    pages = [{title: reference.page_path(name)} for name, title in reference.PAGES.items()]
     config.nav = [
-        *config.nav[:2],
+        start,
+        tutorial,
         {"Notebooks": ["notebooks/index.md"]},
-        *config.nav[2:],
+        {"Guides": [f"guides/{guide.name}" for guide in sorted((ROOT / "docs" / "guides").glob("*.md"))]},
+        *rest,
         {"Formulas": formula_navigation()},
-        {"Reference": ["reference/index.md", *({t: reference.page_path(n)} for n, t in reference.PAGES.items())]},
+        {"Reference": ["reference/index.md", *pages]},
     ]
     return config
 

@@ -101,8 +101,11 @@ def broken(names: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def caption() -> str:
-    total = sum(known_by(rooms()).values())
+    counted = known_by(rooms())
+    down = sum(count for (importer, imported), count in counted.items() if imported > importer)
     return (
-        "Each row is a room; an arc goes from a room to one that it imports from "
-        f"({total} imports in the source, and none goes down)."
+        "Each row is a room; an arc goes from a room to one that it imports from. "
+        f"{sum(counted.values())} names are imported in the source; all are of the importer's own room or of one "
+        f"above, but for {down} in `import tinynet` itself, the face, which loads what reads a table's model when it is "
+        "asked for."
     )
