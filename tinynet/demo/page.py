@@ -9,8 +9,10 @@ import tinynet
 from tinynet.demo.story import APART, DRAWS, FOLDS, MEMBERS, Story
 from tinynet.tabular import figures, report
 from tinynet.tabular.evaluation import Evaluation
+from tinynet.tabular.explain import Explanation
 from tinynet.tabular.quality.page import mark
 from tinynet.tabular.quality.report import Finding
+from tinynet.tabular.report import figure
 
 CSS = """
 h3 { font-size: 1.02rem; margin: 1.6rem 0 .3rem; color: #00507e; }
@@ -184,7 +186,18 @@ def patient(s: Story) -> str:
     rule = "risk is nearest to 75 %" if s.model.classes else "predicted amount is nearest to the highest tenth"
     return (
         f"<p>The model for use learned from the other persons; one in {APART} was put aside. Shown is the one of them "
-        f"whose {rule}.</p><dl>{body}</dl>"
+        f"whose {rule}.</p><dl>{body}</dl>{why(p.why)}"
+    )
+
+
+def why(e: Explanation) -> str:
+    """The answer taken apart."""
+    return figure(
+        "Why this answer",
+        figures.drawn(e.draw, 9.2, e.height),
+        "Integrated gradients from the reference patient, who has the training rows' median numbers and most frequent "
+        f"kinds; the parts add up to the difference of the scores, but for {abs(e.residual):.1g}. They say what the "
+        "model goes by, not what causes the outcome; columns that say the same share their part.",
     )
 
 

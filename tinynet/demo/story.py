@@ -17,6 +17,7 @@ from tinynet.demo.sets import HealthSet
 from tinynet.formulas.vocabulary import Array
 from tinynet.tabular.card import card
 from tinynet.tabular.evaluation import Evaluation
+from tinynet.tabular.explain import Explanation, explain
 from tinynet.tabular.predictor import Predictor
 from tinynet.tabular.quality.report import Quality
 from tinynet.tabular.schema import Schema
@@ -39,6 +40,7 @@ class Patient:
     sure : in words, the conformal set or interval
     remarks : what the answer rests on less firmly
     truth : what happened
+    why : the answer taken apart
     """
 
     given: dict[str, Any]
@@ -46,6 +48,7 @@ class Patient:
     sure: str
     remarks: list[str]
     truth: str
+    why: Explanation
 
 
 @dataclass(frozen=True)
@@ -190,4 +193,4 @@ def chosen(model: Predictor, asked: list[dict[str, Any]], y: Array) -> Patient:
     else:
         sure = "no interval: for so skewed a cost it would be as long as the rare large costs"
     truth = f"{model.target}: {y[place] if model.classes else format(y[place], ',.0f')}"
-    return Patient(asked[place], float(answers[place]), sure, model.remarks(row)[0], truth)
+    return Patient(asked[place], float(answers[place]), sure, model.remarks(row)[0], truth, explain(model, row))

@@ -84,13 +84,9 @@ class Explanation:
         )
         return "\n".join(text)
 
-    def figure(self) -> Any:
-        """The effects as bars, a Matplotlib figure."""
-        from matplotlib.figure import Figure
-
+    def draw(self, axes: Any) -> None:
+        """The effects as bars, into Matplotlib's axes."""
         lines = self.lines()[::-1]
-        figure = Figure(figsize=(8, 0.7 + 0.34 * max(len(lines), 2)), layout="constrained")
-        axes = figure.subplots()
         sizes = [contribution for _, contribution in lines]
         axes.barh(range(len(lines)), sizes, color=["#c8553d" if c > 0 else "#3d7ea6" for c in sizes], height=0.7)
         axes.set_yticks(range(len(lines)), [words if len(words) < 62 else words[:60] + "..." for words, _ in lines])
@@ -98,6 +94,18 @@ class Explanation:
         axes.set_xlabel(f"adds to {self.what}: red raises, blue lowers")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
+
+    @property
+    def height(self) -> float:
+        """Of the figure, in inches."""
+        return 0.7 + 0.34 * max(len(self.lines()), 2)
+
+    def figure(self) -> Any:
+        """The effects as bars, a Matplotlib figure."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, self.height), layout="constrained")
+        self.draw(figure.subplots())
         return figure
 
     def to_html(self) -> str:
