@@ -8,6 +8,10 @@ import pytest
 
 import tinynet as tn
 from tinynet.cli import main
+from tinynet.tabular.baselines import plain
+from tinynet.tabular.commands import as_frame
+from tinynet.tabular.frame import read
+from tinynet.tabular.schema import Schema
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +115,13 @@ def test_wrong_usage_is_2_and_help_has_an_example(capsys):
         main(["train", "--help"])
     assert ended.value.code == 0
     assert "python -m tinynet train patients.csv --target died" in capsys.readouterr().out
+
+
+def test_baselines_see_the_numbers_of_a_file(tmp_path):
+    """Numbers of a CSV file are text until they are read: a baseline must not take them for kinds."""
+    path = tmp_path / "patients.csv"
+    path.write_text("lactate,ward\n" + "".join(f"{1.25 + i},{'ab'[i % 2]}\n,a\n" for i in range(30)), encoding="utf-8")
+    table = read(path)
+    seen = plain(as_frame(table, Schema.infer(table)))
+    assert seen.categories.tolist() == [False, True]
+    np.testing.assert_array_equal(seen.matrix[:3, 0], [1.25, np.nan, 2.25])

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
+from tinynet.tabular.encoders import numbers
 from tinynet.tabular.frame import Columns, read, read_chunks
 from tinynet.tabular.schema import Schema
 
@@ -89,7 +90,13 @@ def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | 
 
     task = {"count": "count", "cost": "cost"}.get(chosen.task or "")
     found = cross_validated(
-        estimator, as_frame(table), y, groups=groups, no_group=chosen.no_group, task=task, seed=chosen.seed
+        estimator,
+        as_frame(table, estimator.schema),
+        y,
+        groups=groups,
+        no_group=chosen.no_group,
+        task=task,
+        seed=chosen.seed,
     )
     print(found)
     if chosen.report is not None:
@@ -160,13 +167,17 @@ def outcome(values: Array, missing: list[str]) -> tuple[Array, bool]:
     return out, False
 
 
-def as_frame(table: Columns) -> Any:
-    """The table as a pandas frame, for the folds."""
+def as_frame(table: Columns, schema: Schema) -> Any:
+    """The table as a pandas frame, for the folds; a file's numbers are numbers, so that the baselines see them too."""
     try:
         import pandas as pd
     except ImportError:
         raise ImportError("evaluation cuts tables into folds with pandas: pip install pandas") from None
-    return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in table.items()})
+    seen = {
+        name: numbers(values, schema[name]) if name in schema and schema[name].role == "numeric" else values
+        for name, values in table.items()
+    }
+    return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in seen.items()})
 
 
 def predict(chosen: argparse.Namespace) -> None:
