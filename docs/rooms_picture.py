@@ -105,7 +105,7 @@ def caption() -> str:
     down = sum(count for (importer, imported), count in counted.items() if imported > importer)
     return (
         "Each row is a room; an arc goes from a room to one that it imports from. "
-        f"{sum(counted.values())} names are imported in the source; all are of the importer's own room or of one "
-        f"above, but for {down} in `import tinynet` itself, the face, which loads what reads a table's model when it is "
-        "asked for."
+        f"{sum(counted.values())} names are imported in the source; all are of the importer's own room or of "
+        f"one above, but for {down} in `import tinynet` itself, the face, which loads what reads a table's model when "
+        "it is asked for."
     )
