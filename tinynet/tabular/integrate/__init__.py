@@ -70,8 +70,7 @@ def integrate(
 
     A value counts where its time is before the prediction time of its row, strictly; columns that are kept from the
     rows' table and joined tables are taken as they are, so keep only what is known by then. All work is DuckDB's, which
-    reads
-    files as it goes and moves what does not fit into memory to disk.
+    reads files as it goes and moves what does not fit into memory to disk.
 
     Parameters
     ----------
@@ -84,7 +83,8 @@ def integrate(
     ------
     FileNotFoundError : where there is no such plan or table
     KeyError : where there is no such column, with the nearest name
-    ValueError : where the plan is wrong, a date is none, a key repeats, or a join would multiply rows
+    ValueError : where the plan is wrong, a date is none, a key repeats, a join would multiply rows, or the memory
+        allowed is too little
     """
     import tempfile
 
@@ -112,6 +112,11 @@ def integrate(
             build.result()
             bar.close()
             columns = read(connection.execute("select * from result").fetchnumpy())
+        except duckdb.OutOfMemoryException:
+            most = f"the {memory_limit} of memory_limit are" if memory_limit else "memory is"
+            raise ValueError(
+                f"{most} not enough for the tables of the plan; give more, ask for fewer items or a shorter window"
+            ) from None
         except duckdb.Error as error:
             raise ValueError(f"a table of the plan cannot be read: {plain(error)}") from None
         finally:
@@ -126,8 +131,6 @@ def integrate(
 def plain(error: Exception) -> str:
     """DuckDB's words without the values and the SQL that it quotes: the kind of error only, and the advice."""
     kind = type(error).__name__.removesuffix("Exception")
-    if kind == "OutOfMemory":
-        return "DuckDB has too little memory for it; allow more (--memory), or leave out columns, items and aggregates"
     return (
         f"DuckDB reports a {kind} error; check that the files are whole, with as many fields in a line as in the header"
     )
