@@ -122,6 +122,6 @@ def test_baselines_see_the_numbers_of_a_file(tmp_path):
     path = tmp_path / "patients.csv"
     path.write_text("lactate,ward\n" + "".join(f"{1.25 + i},{'ab'[i % 2]}\n,a\n" for i in range(30)), encoding="utf-8")
     table = read(path)
-    seen = plain(as_frame(table, Schema.infer(table)))
+    seen = plain(read(as_frame(table, Schema.infer(table))))
     assert seen.categories.tolist() == [False, True]
     np.testing.assert_array_equal(seen.matrix[:3, 0], [1.25, np.nan, 2.25])
