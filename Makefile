@@ -25,7 +25,7 @@ demo: .venv/has-demo
 	@$(VENV_PYTHON) -m tinynet demo
 
 test: .venv/has-dev
-	@$(VENV_PYTHON) -m pytest --cov=tinynet --cov-report=term-missing:skip-covered --cov-fail-under=95
+	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --cov=tinynet --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 nightly: .venv/has-dev
 	@TINYNET_HUNT=1 $(VENV_PYTHON) -m pytest -m 'nightly or not nightly'
