@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.registry import unknown
-from tinynet.settings import whole
 from tinynet.tabular.encoders import plain
+from tinynet.tabular.explain.asked import answer, chosen, patient_of, predictor_of
 from tinynet.tabular.explain.importance import importance, partial_dependence
+from tinynet.tabular.explain.influence import Influence, influence
 from tinynet.tabular.explain.path import TOLERANCE, holds, integrated
 from tinynet.tabular.explain.reference import typical
 from tinynet.tabular.explain.score import Score
@@ -20,7 +20,7 @@ from tinynet.tabular.facts import gap
 from tinynet.tabular.frame import Columns
 from tinynet.tabular.predictor import Predictor
 
-__all__ = ["Effect", "Explanation", "explain", "importance", "partial_dependence"]
+__all__ = ["Effect", "Explanation", "Influence", "explain", "importance", "influence", "partial_dependence"]
 
 SHOWN = 12  # effects that are printed; the rest is one line
 BAR = 24  # signs of the longest bar
@@ -147,13 +147,8 @@ def explain(model: Any, table: Any, row: int = 0, reference: Any = None, of: Any
 
     Sources: Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, 2017.
     """
-    predictor = model if isinstance(model, Predictor) else getattr(model, "predictor_", None)
-    if not isinstance(predictor, Predictor):
-        raise TypeError(f"explain takes a fitted tabular model, not {type(model).__name__}")
-    asked = predictor.table(table)
-    if not 0 <= whole("row", row, 0) < asked.count:
-        raise IndexError(f"row {row} is asked for; the table has {asked.count} rows, counted from 0")
-    patient = asked.rows(np.array([row]))
+    predictor = predictor_of(model, "explain")
+    patient = patient_of(predictor, table, row)
     preprocessor, pieces = predictor.preprocessor, predictor.pieces
     end = preprocessor.transform(patient)
     start, words = typical(preprocessor)
@@ -195,29 +190,6 @@ def origins(predictor: Predictor, columns: int) -> list[str]:
         names += [feature.origin] * max(len(edges) - 1, 0)
     assert len(names) == columns
     return names
-
-
-def chosen(predictor: Predictor, x: Array, of: Any) -> tuple[int, str]:
-    """(place of the class or level that is asked for, what the score is)."""
-    outcome = predictor.outcome
-    known = outcome.classes if outcome.kind == "classes" else outcome.levels if outcome.kind == "quantiles" else []
-    if of is not None and of not in known:
-        raise ValueError(unknown("class or level", str(of), [str(one) for one in known]))
-    target = predictor.target or "the target"
-    if outcome.kind == "classes":
-        z = predictor.ensembles[0](x)
-        place = known.index(of) if of is not None else 1 if len(known) == 2 else int(z[0].argmax())
-        return place, f"log-odds of {target} = {known[place]}"
-    if outcome.kind == "quantiles":
-        place = known.index(of) if of is not None else int(np.abs(np.array(known) - 0.5).argmin())
-        return place, f"the {known[place]:g} quantile of {target}"
-    return 0, target if outcome.kind == "amount" else f"the logarithm of {target}"
-
-
-def answer(predictor: Predictor, z: list[Array], place: int) -> float:
-    """The probability, calibrated, or the amount, in the target's own unit."""
-    said = predictor.outcome(z)[0]
-    return float(said[place]) if np.ndim(said) else float(said)
 
 
 def each_member(predictor: Predictor, x: Array) -> list[list[Array]]:
