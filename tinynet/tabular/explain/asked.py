@@ -30,7 +30,7 @@ def patient_of(predictor: Predictor, table: Any, row: int) -> Columns:
 
 
 def chosen(predictor: Predictor, x: Array, of: Any) -> tuple[int, str]:
-    """(place of the class or level that is asked for, what the score is)."""
+    """(place of the class or level that is asked for, what it is called)."""
     outcome = predictor.outcome
     known = outcome.classes if outcome.kind == "classes" else outcome.levels if outcome.kind == "quantiles" else []
     if of is not None and of not in known:
@@ -39,11 +39,11 @@ def chosen(predictor: Predictor, x: Array, of: Any) -> tuple[int, str]:
     if outcome.kind == "classes":
         z = predictor.ensembles[0](x)
         place = known.index(of) if of is not None else 1 if len(known) == 2 else int(z[0].argmax())
-        return place, f"log-odds of {target} = {known[place]}"
+        return place, f"risk of {target} = {known[place]}"
     if outcome.kind == "quantiles":
         place = known.index(of) if of is not None else int(np.abs(np.array(known) - 0.5).argmin())
         return place, f"the {known[place]:g} quantile of {target}"
-    return 0, target if outcome.kind == "amount" else f"the logarithm of {target}"
+    return 0, target
 
 
 def answer(predictor: Predictor, z: list[Array], place: int) -> float:

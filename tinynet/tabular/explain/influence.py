@@ -27,7 +27,7 @@ OTHERS = "these are not the rows that the model learned from, or not all: it tel
 class Influence:
     """How training rows pull one answer, by their numbers alone.
 
-    what : what is pulled: "log-odds of ...", "the logarithm of ..." or an amount
+    what : what is pulled: "risk of ..." or an amount
     answer : as a probability or an amount
     pull : (rows,) each row's; above 0 where learning from it raised the answer; their sizes add up to 1
     remark : what to know of the rows; empty where they are those that the model learned from
