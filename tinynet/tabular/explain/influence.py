@@ -20,7 +20,7 @@ from tinynet.tabular.predictor import Predictor
 
 SHOWN = 10  # rows on each side that are printed
 ROWS = 1024  # that go through a network together
-OTHERS = "these are not the rows that the model learned from, or not all: it tells what learning from them would do"
+OTHERS = "these are not the rows that the model learned from, or not all: it is told what learning from them would do"
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,23 @@ class Influence:
         sizes = np.cumsum(np.sort(np.abs(self.pull))[::-1])
         return int(np.searchsorted(sizes, 0.5 * sizes[-1])) + 1 if sizes[-1] else 0
 
-    def __str__(self) -> str:
+    def told(self, numbers: Array) -> str:
+        """In words, with the rows by `numbers` (rows,) of their own."""
         text = [
-            f"Which of {len(self.pull)} training rows pulled this answer, {self.answer:.4g} ({self.what}); rows are "
-            "counted from 0.",
-            f"{self.half} rows make half of all pull.",
-        ]
-        for rows, word in ((self.raised, "raised"), (self.lowered, "lowered")):
-            shares = "  ".join(f"{row} ({abs(self.pull[row]):.1%})" for row in rows[:SHOWN].tolist())
-            text.append(f"  {word:7}  {shares or 'none'}")
-        return "\n".join([*text, *filter(None, [self.remark])])
+            f"Which of {len(self.pull)} training rows, counted from 0, drove this answer (share of all that pulled it):",
+            *(f"  {word}  {shares(rows, self.pull, numbers)}"
+              for rows, word in ((self.raised, "raised "), (self.lowered, "lowered"))),
+            f"Half of all pull comes from {self.half} rows." + (f" But {self.remark}." if self.remark else ""),
+        ]  # fmt: skip
+        return "\n".join(text)
+
+    def __str__(self) -> str:
+        return self.told(np.arange(len(self.pull)))
+
+
+def shares(rows: Array, pull: Array, numbers: Array) -> str:
+    """The strongest rows, each with its share."""
+    return ", ".join(f"{numbers[row]} ({abs(pull[row]):.1%})" for row in rows[:SHOWN].tolist()) or "none"
 
 
 def influence(
