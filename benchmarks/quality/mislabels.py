@@ -2,7 +2,7 @@
 
     TINYNET_DATA=../shared/data python benchmarks/quality/mislabels.py [--sets heart_cleveland] [--out FILE]
 
-5 % and 10 % of the labels are made wrong: at random among the other classes; or one way, from the last class (the event)
+5 % and 10 % of the labels are made wrong: at random among the other classes; one way, from the last class (the event)
 to the first, as where events are missed (at most 40 % of them); or of whole persons. Amounts are swapped among rows,
 moved by a decimal place, or shifted by two standard deviations. Beside `likely_mislabels`: chance; the loss of logistic
 or ridge regression and of HistGradientBoosting on rows held out (5 folds, whole persons); confident learning (Northcutt
@@ -129,16 +129,20 @@ def measured(name: str, chosen: Set) -> Iterator[dict[str, Any]]:
                 for score, found in scores(chosen, t, seed):
                     first = np.argsort(-found, kind="stable")[: wrong.sum()]
                     yield {
-                        "set": name, "rows": len(y), "errors": how, "rate": rate, "seed": seed, "planted": int(wrong.sum()),
-                        "score": score, "average precision": round(float(average_precision_score(wrong, found)), 4),
+                        "set": name, "rows": len(y), "errors": how, "rate": rate, "seed": seed,
+                        "planted": int(wrong.sum()), "score": score,
+                        "average precision": round(float(average_precision_score(wrong, found)), 4),
                         "precision in the first k": round(float(wrong[first].mean()), 4),
                     }  # fmt: skip
 
 
 def page(records: list[dict[str, Any]]) -> str:
     """The means over seeds, as Markdown: average precision, and behind it the precision among the first k."""
-    lines = ["# Planted errors of labels\n", "Made by `python benchmarks/quality/mislabels.py --out benchmarks/results/"
-             f"mislabels`: average precision / precision among the first k, of k planted, means of {len(SEEDS)} seeds.\n"]  # fmt: skip
+    lines = [
+        "# Planted errors of labels\n",
+        "Made by `python benchmarks/quality/mislabels.py --out benchmarks/results/mislabels`: average precision / "
+        f"precision among the first k, of k planted, means of {len(SEEDS)} seeds.\n",
+    ]
     for amounts in (False, True):
         part = [r for r in records if (r["errors"] in ("swapped", "decimal place", "shifted")) == amounts]
         names = list(dict.fromkeys(r["score"] for r in part))
@@ -156,7 +160,9 @@ def page(records: list[dict[str, Any]]) -> str:
 def cells(records: list[dict[str, Any]], names: list[str]) -> Iterator[str]:
     for name in names:
         own = [r for r in records if r["score"] == name]
-        yield " / ".join(f"{np.mean([r[m] for r in own]):.2f}" for m in ("average precision", "precision in the first k"))
+        yield " / ".join(
+            f"{np.mean([r[m] for r in own]):.2f}" for m in ("average precision", "precision in the first k")
+        )
 
 
 def main() -> None:
@@ -167,7 +173,9 @@ def main() -> None:
     given = parser.parse_args()
     folder = Path(os.environ.get("TINYNET_DATA", ""))
     if "TINYNET_DATA" not in os.environ and set(given.sets) & set(SETS):
-        sys.exit("set TINYNET_DATA to the folder that holds the sets, or give --sets breast_cancer diabetes_progression")
+        sys.exit(
+            "set TINYNET_DATA to the folder that holds the sets, or give --sets breast_cancer diabetes_progression"
+        )
     records: list[dict[str, Any]] = []
     for name in given.sets:
         records += measured(name, sampled(SETS[name](folder / name) if name in SETS else HELD_OUT[name](), given.rows))

@@ -1,8 +1,4 @@
-"""Influence: the factors are the gradients, the pull is what a small step does, and it ranks as leaving rows out does."""
-
-import subprocess
-import sys
-from pathlib import Path
+"""Influence: the factors are the gradients, the pull is what a small step does, and ranks as leaving rows out does."""
 
 import numpy as np
 import pytest
@@ -18,7 +14,7 @@ from tinynet.tabular import TabularClassifier, TabularRegressor
 from tinynet.tabular.explain import influence
 from tinynet.tabular.explain.factors import UNFUSED, factors, forward, in_double, products
 from tinynet.tabular.explain.influence import OTHERS, inputs, pulls
-from tinynet.tabular.heads import Head, heads
+from tinynet.tabular.heads import heads
 
 ROWS = 160
 GENERATOR = np.random.default_rng(0)
@@ -35,7 +31,11 @@ OUTCOMES = {
     "amount": (TabularRegressor, {}, RISK),
     "median": (TabularRegressor, {"loss": "absolute_error"}, RISK),
     "count": (TabularRegressor, {"loss": "poisson"}, GENERATOR.poisson(np.exp(RISK / 4))),
-    "cost": (TabularRegressor, {"loss": "two-part"}, np.where(RISK + GENERATOR.normal(0, 1, ROWS) < 3.5, 0.0, np.exp(RISK / 2))),
+    "cost": (
+        TabularRegressor,
+        {"loss": "two-part"},
+        np.where(RISK + GENERATOR.normal(0, 1, ROWS) < 3.5, 0.0, np.exp(RISK / 2)),
+    ),
     "quantiles": (TabularRegressor, {"loss": "quantile", "quantiles": (0.1, 0.9)}, RISK),
 }
 SETTINGS = {"epochs": 4, "members": 2, "random_state": 0, "verbose": 0, "backend": "numpy", "hidden": (12, 6)}
@@ -81,7 +81,7 @@ def test_products_are_those_of_gradients_made_one_by_one(hidden, codes, rows, ou
     for column, (count, _) in enumerate(codes, 1):
         x[:, column] = generator.integers(0, count, rows)
     dz = generator.normal(size=(rows, outputs))
-    w, z = forward(network, x)
+    z = forward(network, x)[1]
     np.testing.assert_allclose(z, model.predict(x), rtol=1e-4, atol=1e-4)
     gradients = one_by_one(network, x, dz)
     half = rows // 2 + 1
@@ -113,7 +113,7 @@ def test_a_layer_that_would_be_left_out_is_refused():
 
 @pytest.mark.parametrize("kind", ["two classes", "three classes", "amount", "median", "count", "cost", "quantiles"])
 def test_the_pull_is_what_a_small_step_does(models, kind):
-    """Each network takes a small step down the loss of one row, and the score is asked for again: central differences."""
+    """Each network takes a small step down the loss of one row, and the score is asked for again (central)."""
     predictor, (_, more, y) = models[kind].predictor_, OUTCOMES[kind]
     found = influence(models[kind], TABLE, 3, training=TABLE, y=y)
     assert np.abs(found.pull).sum() == pytest.approx(1.0)

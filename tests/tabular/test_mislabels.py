@@ -4,6 +4,8 @@ import csv
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("sklearn")
 
@@ -12,7 +14,7 @@ from sklearn.datasets import load_breast_cancer
 import tinynet as tn
 from tinynet.cli import main
 from tinynet.tabular import TabularClassifier, TabularRegressor
-from tinynet.tabular.mislabels import likely_mislabels
+from tinynet.tabular.mislabels import confusion, doubts, likely_mislabels
 from tinynet.tabular.predictor import Outcome
 
 SETTINGS = {"epochs": 8, "members": 2, "random_state": 0, "verbose": 0, "backend": "numpy", "hidden": (16,)}
@@ -34,13 +36,49 @@ class Says:
 
 
 def test_classes_by_hand(monkeypatch):
-    """1 - p is .1 and .4 for label 0 (root of their mean's exponential: .2), .5 and .8 for label 1."""
-    model = Says(monkeypatch, Outcome("classes", ["no", "yes"]), [[0.9, 0.1], [0.6, 0.4], [0.5, 0.5], [0.8, 0.2]])
-    found = likely_mislabels(model, {"a": [0, 0, 0, 0]}, ["no", "no", "yes", "yes"])
-    np.testing.assert_allclose(found.size, [0.9, 0.6, 0.5, 0.2])
-    geometric = np.sqrt([0.1 * 0.4, 0.1 * 0.4, 0.5 * 0.8, 0.5 * 0.8])
-    np.testing.assert_allclose(np.exp(found.score), np.array([0.1, 0.4, 0.5, 0.8]) / np.sqrt(geometric))
-    assert found.rows.tolist() == [3, 1, 2, 0]  # not by 1 - p alone: the labels "yes" all look improbable
+    """Three rows labelled no with P(yes) .1, .1, .7; three labelled yes with .9, .9, .9. The mean P(no) of the first is
+    .7, the mean P(yes) of the others .9: confidently no are the first two, yes the last three, and the third is neither.
+    With half a row each: joint [[2.5, .5], [.5, 3.5]], rows scaled to 3 each: [[2.5, .5], [.375, 2.625]]."""
+    yes = np.array([0.1, 0.1, 0.7, 0.9, 0.9, 0.9])
+    model = Says(monkeypatch, Outcome("classes", ["no", "yes"]), np.column_stack([1 - yes, yes]))
+    found = likely_mislabels(model, {"a": [0] * 6}, ["no"] * 3 + ["yes"] * 3)
+    (a, b), (c, d) = t = np.array([[2.5 / 2.875, 0.5 / 3.125], [0.375 / 2.875, 2.625 / 3.125]])
+    np.testing.assert_allclose(t.sum(axis=0), 1.0)
+    no = ((1 - yes) * d - yes * b) / (a * d - b * c)  # Cramer's rule
+    no = np.clip(no, 1e-9, None)
+    is_yes = np.clip((a * yes - c * (1 - yes)) / (a * d - b * c), 1e-9, None)
+    expected = np.where(np.arange(6) < 3, b * is_yes / (a * no + b * is_yes), c * no / (c * no + d * is_yes))
+    np.testing.assert_allclose(found.score, expected)
+    np.testing.assert_allclose(found.size, [0.9, 0.9, 0.3, 0.9, 0.9, 0.9])
+    assert found.rows[0] == 2
+
+
+def test_the_noise_that_was_planted_is_estimated():
+    """Classes that are told without doubt, a third of the last named as the first: T is read off."""
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, 3, 3000)
+    y = np.where((truth == 2) & (generator.random(3000) < 0.25), 0, truth)
+    p = np.full((3000, 3), 0.02)
+    p[np.arange(3000), truth] = 0.96
+    t = confusion(p, y)
+    np.testing.assert_allclose(t, [[1, 0, 0.25], [0, 1, 0], [0, 0, 0.75]], atol=0.02)
+    wrong, _ = doubts(p, y)
+    assert set(np.argsort(-wrong)[: np.sum(y != truth)]) == set(np.flatnonzero(y != truth))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(2, 5), st.integers(1, 40), st.integers(0, 9999))
+def test_doubts_are_probabilities_whatever_is_said(classes, rows, seed):
+    """Without skill, with one class only, with certainties: T has columns that add up, and can be inverted."""
+    generator = np.random.default_rng(seed)
+    p = generator.dirichlet(np.full(classes, generator.choice([0.02, 1.0, 1e4])), rows).clip(1e-9, 1.0)
+    y = generator.integers(0, generator.integers(1, classes + 1), rows)
+    t = confusion(p, y)
+    np.testing.assert_allclose(t.sum(axis=0), 1.0)
+    assert np.diag(t).min() >= 0.7 - 1e-12
+    wrong, own = doubts(p, y)
+    assert ((wrong >= 0) & (wrong <= 1)).all()
+    np.testing.assert_allclose(own, p[np.arange(rows), y])
 
 
 @pytest.mark.parametrize(
@@ -54,8 +92,7 @@ def test_classes_by_hand(monkeypatch):
 def test_amounts_by_hand(monkeypatch, loss, y, mean, deviance):
     model = Says(monkeypatch, Outcome("amount" if loss == "squared_error" else "log"), mean, {"loss": loss})
     found = likely_mislabels(model, {"a": [0, 0]}, y)
-    np.testing.assert_allclose(found.score, np.sqrt(deviance))
-    np.testing.assert_allclose(found.size, found.score / np.median(found.score))
+    np.testing.assert_allclose(found.score, np.sqrt(deviance) / np.median(np.sqrt(deviance)))
 
 
 @pytest.fixture(scope="module")

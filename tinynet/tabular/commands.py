@@ -50,7 +50,9 @@ def add(commands: Any) -> None:
         one.add_argument("--seed", type=int, default=0, help="of everything drawn; default 0")
         one.set_defaults(run={"train": train, "evaluate": evaluate, "mislabels": mislabels}[name])
         if name == "mislabels":
-            one.add_argument("--out", type=Path, metavar="FILE", help="a CSV file with all rows, the most doubtful first")
+            one.add_argument(
+                "--out", type=Path, metavar="FILE", help="a CSV file with all rows, the most doubtful first"
+            )
             continue
         one.add_argument("--report", type=Path, metavar="FILE", help="an HTML page to read, from 5-fold validation")
         if name == "train":
@@ -94,7 +96,9 @@ def mislabels(chosen: argparse.Namespace) -> None:
     if chosen.out is not None:
         with opened(chosen.out) as stream:
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["row", "place", "probability of its label" if found.classes else "times the usual distance"])
+            writer.writerow(
+                ["row", "place", "probability of its label" if found.classes else "times the usual distance"]
+            )
             for place, row in enumerate(found.rows.tolist(), 1):
                 writer.writerow([job.rows[row], place, f"{found.size[row]:.6g}"])
         print(f"all rows, the most doubtful first: {chosen.out}")

@@ -22,6 +22,7 @@ from tinynet.tabular.predictor import Predictor
 
 __all__ = ["Effect", "Explanation", "Influence", "explain", "importance", "influence", "partial_dependence"]
 
+
 def explain(model: Any, table: Any, row: int = 0, reference: Any = None, of: Any = None) -> Explanation:
     """Which columns move one row's answer away from the reference patient's, and by how much, by integrated gradients.
 
@@ -143,4 +144,6 @@ def certainty(predictor: Predictor, patient: Columns) -> str:
     of, share = predictor.target or "the target", f"(under {100 - 100 * coverage:.0f} %)"
     if not rare:
         return f"Such an answer is not rare (over {100 - 100 * coverage:.0f} %) for any value of {of}"
-    return f"Such an answer is rare {share} where {of} is {rare}" + (f", and not rare where it is {usual}" if usual else "")
+    return f"Such an answer is rare {share} where {of} is {rare}" + (
+        f", and not rare where it is {usual}" if usual else ""
+    )

@@ -31,7 +31,7 @@ class Explanation:
     """One answer taken apart.
 
     what : whose score it is: "risk of died = 1", or the amount
-    unit : how the score adds up: "odds" (it is their logarithm), "times" (the amount's logarithm) or "plus" (the amount)
+    unit : how the score adds up: "odds" (it is their logarithm), "times" (an amount's logarithm) or "plus" (the amount)
     score, reference : the score of this row, and of the reference patient
     answer, reference_answer : the same as a probability or an amount
     effects : by size; they add up to score - reference, but for `residual`
@@ -81,7 +81,8 @@ class Explanation:
 
     def headline(self) -> str:
         """The answer, and what it is compared with."""
-        return f"{self.what[0].upper()}{self.what[1:]}: {self.said(self.answer)}. {self.compared}: {self.said(self.reference_answer)}."
+        answer, other = self.said(self.answer), self.said(self.reference_answer)
+        return f"{self.what[0].upper()}{self.what[1:]}: {answer}. {self.compared}: {other}."
 
     def doubts(self) -> list[str]:
         """How sure the answer is, and what it rests on less firmly."""
@@ -121,7 +122,9 @@ class Explanation:
             ticks = factors(low, high)
             axes.set_xticks([math.log(f) for f in ticks], [f"x {f:g}" for f in ticks])
             axes.set_xlim(low, high)
-        axes.set_xlabel({"odds": "odds, times", "times": "amount, times", "plus": "added"}[self.unit] + " (red raises, blue lowers)")
+        axes.set_xlabel(
+            {"odds": "odds, times", "times": "amount, times", "plus": "added"}[self.unit] + " (red raises, blue lowers)"
+        )
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
@@ -150,7 +153,7 @@ class Explanation:
             "margin:2rem auto;padding:0 1rem}svg{max-width:100%;height:auto}pre{overflow:auto;font-size:13px}</style>"
             f"<h1>One answer, explained</h1><p>{html.escape(self.headline())}</p><p>{HOW[self.unit]}</p>"
             f"{picture[picture.index('<svg') :]}<ul>{doubts}</ul>"
-            f"<details><summary>The same as text, with the numbers</summary><pre>{html.escape(str(self))}</pre></details>\n"
+            f"<details><summary>The same as text, with numbers</summary><pre>{html.escape(str(self))}</pre></details>\n"
         )
 
 
@@ -180,7 +183,12 @@ def rounded(value: float) -> str:
 
 def factors(low: float, high: float) -> list[float]:
     """Round factors whose logarithms lie from low to high, 1 among them, a handful."""
-    steps = [[10.0, 1e2, 1e3, 1e4, 1e6, 1e9], [2.0, 5.0, 10.0, 20.0, 50.0, 100.0], [1.25, 1.5, 2.0, 3.0], [1.1, 1.2, 1.3]]
+    steps = [
+        [10.0, 1e2, 1e3, 1e4, 1e6, 1e9],
+        [2.0, 5.0, 10.0, 20.0, 50.0, 100.0],
+        [1.25, 1.5, 2.0, 3.0],
+        [1.1, 1.2, 1.3],
+    ]
     far = max(-low, high)
     chosen = next((s for s in steps if s[0] <= math.exp(min(far, 40.0)) ** 0.5), [1.02, 1.04, 1.06, 1.08])
     both = [1.0, *chosen, *(1.0 / f for f in chosen)]

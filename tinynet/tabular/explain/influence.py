@@ -59,7 +59,7 @@ class Influence:
     def told(self, numbers: Array) -> str:
         """In words, with the rows by `numbers` (rows,) of their own."""
         text = [
-            f"Which of {len(self.pull)} training rows, counted from 0, drove this answer (share of all that pulled it):",
+            f"Which of {len(self.pull)} training rows, counted from 0, drove this answer (share of all pull):",
             *(f"  {word}  {shares(rows, self.pull, numbers)}"
               for rows, word in ((self.raised, "raised "), (self.lowered, "lowered"))),
             f"Half of all pull comes from {self.half} rows." + (f" But {self.remark}." if self.remark else ""),
@@ -97,7 +97,7 @@ def influence(
     Raises
     ------
     IndexError : where there is no such row
-    ValueError : where y or the weights do not go with the training rows, or the model's file is too old to tell its loss
+    ValueError : where y or the weights do not go with the training rows, or the file is too old to tell its loss
 
     What it is not: the answer after the row is left out and all is trained again. It ranks rows much as that would
     where the loss is convex, less well elsewhere, and is no measure of a row's worth or of what caused an outcome. Each
@@ -119,7 +119,9 @@ def influence(
     rows, pull = inputs(predictor, given), np.zeros(given.count)
     loss = str(predictor.facts.settings.get("loss", "")) if predictor.facts else ""
     if not loss and predictor.outcome.kind != "classes":
-        raise ValueError("the model's file does not tell the loss that it learned by; train it again to ask for influence")
+        raise ValueError(
+            "the model's file does not tell the loss that it learned by; train it again to ask for influence"
+        )
     parts = list(zip(predictor.ensembles, heads(loss, numbers, predictor.outcome), slopes, strict=True))
     bar = Progress(sum(count(ensemble) for ensemble, _, _ in parts), "influence")
     done = 0
@@ -143,7 +145,9 @@ def targets(predictor: Predictor, y: Any, rows: int) -> Array:
     """(rows,) the numbers of the classes, or amounts. Raises ValueError, without a value, where y has others."""
     given = np.asarray(y)
     if given.shape != (rows,):
-        raise ValueError(f"y has shape {given.shape}; one label or amount for each of the {rows} training rows is meant")
+        raise ValueError(
+            f"y has shape {given.shape}; one label or amount for each of the {rows} training rows is meant"
+        )
     if predictor.outcome.kind == "classes":
         places = {label: place for place, label in enumerate(predictor.classes)}
         numbers = [places.get(label, -1) for label in given.tolist()]
@@ -161,9 +165,7 @@ def count(ensemble: Ensemble) -> int:
     return sum(len(ensemble.members[kind]) for kind, share in zip(KINDS, ensemble.parts, strict=True) if share)
 
 
-def pulls(
-    ensemble: Ensemble, head: Head, slope: Array, asked: Array, rows: Array, weight: Array
-) -> Iterator[Array]:
+def pulls(ensemble: Ensemble, head: Head, slope: Array, asked: Array, rows: Array, weight: Array) -> Iterator[Array]:
     """(n,) of each network: -<dL_i/dtheta, ds/dtheta> for each training row, from `slope` (1, outputs), ds/dz."""
     derivative, t = head.loss.f.derivative, head.t.astype(np.float64)
     assert derivative is not None

@@ -15,7 +15,9 @@ def typical(preprocessor: Preprocessor) -> tuple[Array, dict[str, str]]:
     parts: list[Array] = []
     said: dict[str, str] = {}
     schema = preprocessor.schema
-    frequent = {one.vocabulary.origin: one.vocabulary.kinds[:1] for one in preprocessor.encoders if isinstance(one, Kind)}
+    frequent = {
+        one.vocabulary.origin: one.vocabulary.kinds[:1] for one in preprocessor.encoders if isinstance(one, Kind)
+    }
     for one in preprocessor.encoders:
         part = np.zeros(len(one.features()), np.float32)
         if isinstance(one, Number):
