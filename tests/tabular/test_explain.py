@@ -16,7 +16,7 @@ pytest.importorskip("sklearn")
 import tinynet as tn
 from tinynet.cli import main
 from tinynet.tabular import Preprocessor, Schema, TabularClassifier, TabularRegressor
-from tinynet.tabular.explain import explain, importance, partial_dependence, path
+from tinynet.tabular.explain import explain, importance, origins, partial_dependence, path
 from tinynet.tabular.explain.explanation import percent, rounded
 from tinynet.tabular.explain.path import holds, integrated
 from tinynet.tabular.explain.reference import typical
@@ -122,6 +122,35 @@ def test_brute_force_shapley_of_an_additive_model(models, number):
             for chosen in itertools.combinations(rest, size):
                 value += weight * (score({*chosen, name}) - score(set(chosen)))
         assert found[name] == pytest.approx(value, abs=2e-5)
+
+
+def test_the_closed_form_of_a_linear_model(models):
+    """Without a hidden layer a column's part is the sum of W_j (x_j - reference_j): by the weights alone."""
+    predictor = tn.load(packed(models["amount"]))
+    ensemble = predictor.ensembles[0]
+    ensemble.share = 0.0
+    table = row(5)
+    x, start = (
+        predictor.pieces(one) for one in (predictor.preprocessor.transform(table), typical(predictor.preprocessor)[0])
+    )
+    names = origins(predictor, x.shape[1])
+    by_hand = dict.fromkeys(TABLE, 0.0)
+    for member in ensemble.members["additive"]:
+        *embedded, w, _ = member.get_weights()
+        columns, ends = [*range(x.shape[1])], [x[0], start[0]]
+        if embedded:
+            first = member.layers[0]
+            others = first.others(x.shape[1])
+            columns = [*others, *np.repeat(first.columns, first.output_dim)]
+            ends = [
+                np.concatenate([e[others], *(t[int(e[c])] for t, c in zip(embedded, first.columns, strict=True))])
+                for e in ends
+            ]
+        parts = w[:, 0].astype(float) * (ends[0].astype(float) - ends[1]) * ensemble.scale * predictor.outcome.deviation
+        for column, part in zip(columns, parts, strict=True):
+            by_hand[names[column]] += part / len(ensemble.members["additive"])
+    for effect in explain(predictor, table).effects:
+        assert effect.contribution == pytest.approx(by_hand[effect.column], abs=1e-6)
 
 
 def packed(model):

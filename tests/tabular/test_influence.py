@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sklearn")
 
+from sklearn.datasets import load_breast_cancer
+
 import tinynet as tn
 from tinynet.network import Workspace
 from tinynet.operations import Operations
@@ -190,6 +192,24 @@ def test_it_ranks_as_leaving_out_and_training_again_does():
         truth[row] = np.column_stack([asked, np.ones(8)]) @ (whole - without)
     ranks = [np.corrcoef(pull[:, q].argsort().argsort(), truth[:, q].argsort().argsort())[0, 1] for q in range(8)]
     assert min(ranks) > 0.85
+
+
+def test_without_the_rows_that_it_names_the_answer_moves():
+    """A whole ensemble, trained again without 20 of 300 rows: those that raised, those that lowered, and any 20."""
+    x, y = load_breast_cancer(return_X_y=True)
+    x, y = x[:300, :8], y[:300]
+    patient = np.median(x, axis=0)[None]  # between the classes
+    model = TabularClassifier(**SETTINGS | {"epochs": 12}).fit(x, y)
+    found = influence(model, patient, training=x, y=y)
+
+    def odds_without(rows):
+        kept = np.setdiff1d(np.arange(300), rows)
+        p = TabularClassifier(**SETTINGS | {"epochs": 12}).fit(x[kept], y[kept]).predict_proba(patient)[0, 1]
+        return np.log(p / (1 - p))
+
+    by_chance = [odds_without(np.random.default_rng(seed).choice(300, 20, replace=False)) for seed in range(2)]
+    assert odds_without(found.raised[:20]) < min(by_chance) - 0.3
+    assert odds_without(found.lowered[:20]) > max(by_chance) + 0.3
 
 
 def test_rows_that_do_not_count_do_not_pull(models):

@@ -37,7 +37,7 @@ class Says:
 
 def test_classes_by_hand(monkeypatch):
     """Three rows labelled no with P(yes) .1, .1, .7; three labelled yes with .9, .9, .9. The mean P(no) of the first is
-    .7, the mean P(yes) of the others .9: confidently no are the first two, yes the last three, and the third is neither.
+    .7, the mean P(yes) of the others .9: confidently no are the first two, yes the last three, the third neither.
     With half a row each: joint [[2.5, .5], [.5, 3.5]], rows scaled to 3 each: [[2.5, .5], [.375, 2.625]]."""
     yes = np.array([0.1, 0.1, 0.7, 0.9, 0.9, 0.9])
     model = Says(monkeypatch, Outcome("classes", ["no", "yes"]), np.column_stack([1 - yes, yes]))

@@ -65,10 +65,10 @@ def likely_mislabels(model: Any, table: Any, y: Any) -> Mislabels:
 
     For classes, by the probability that the label is wrong, given the row and its label. T(y | k), how often rows of
     class k are labelled y, is estimated from the rows labelled y that are confidently k: its probability is at least
-    the mean over the rows labelled k (the confident joint). The model learned from the labels as they stand, T q = p, so
-    the score is 1 - T(y | y) q_y / sum_k T(y | k) q_k. So errors that go one way are found, too: where events are often
-    missed, all events look improbable, and 1 - p_y would name the events. At least 70 % of each class are taken to be
-    labelled right. For amounts, by the deviance that belongs to the model's loss (for most the squared distance).
+    the mean over the rows labelled k (the confident joint). The model learned from the labels as they stand: T q = p,
+    and the score is 1 - T(y | y) q_y / sum_k T(y | k) q_k. So errors that go one way are found, too: where events are
+    often missed, all events look improbable, and 1 - p_y would name the events. At least 70 % of each class are taken
+    to be labelled right. For amounts, by the deviance that belongs to the model's loss (for most the squared distance).
 
     Parameters
     ----------
