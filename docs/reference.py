@@ -24,6 +24,8 @@ PAGES = {
     "tinynet.formulas.latex": "Formulas as LaTeX",
     "tinynet.tabular": "Tables",
     "tinynet.tabular.evaluate": "Evaluation of tables",
+    "tinynet.tabular.explain": "Explanations",
+    "tinynet.tabular.mislabels": "Label errors",
 }
 SECTIONS = re.compile(r"^(\w[\w ,]*)\n-{3,}\n", flags=re.MULTILINE)
 

@@ -4,6 +4,7 @@ import itertools
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,13 @@ def test_the_lines_that_are_shown_lead_from_the_reference_to_the_answer(models, 
     else:
         assert np.prod(read) == pytest.approx(math.exp(found.score - found.reference), rel=0.03)
     assert len(parts) == len(found.lines())
+
+
+def test_what_is_left_over_is_told(models):
+    found = explain(models["amount"], TABLE, row=5)
+    assert "not accounted for: under 0.01 % of that" in str(found)
+    left = replace(found, residual=7e-4 * (found.score - found.reference))
+    assert "not accounted for: 0.07 % of that" in str(left)
 
 
 def test_the_odds_lead_from_one_risk_to_the_other(models):

@@ -74,10 +74,14 @@ class Explanation:
             f"{HOW[self.unit]} What moves it from there:",
             *(f"  {'raises' if c > 0 else 'lowers'}  {self.size(c)}  {'#' * round(BAR * abs(c) / most):{BAR}}  {words}"
               for words, c in lines),
-            f"  all together {self.size(self.score - self.reference).strip()}; not accounted for: "
-            f"{self.size(self.residual).strip()} ({abs(self.residual):.1g} of the score)",
+            f"  all together {self.size(self.score - self.reference).strip()}; not accounted for: {self.left()} of that",
         ]  # fmt: skip
         return "\n".join([*text, *self.doubts(), CAUTION])
+
+    def left(self) -> str:
+        """The share of the way that the effects leave."""
+        share = abs(self.residual) / max(abs(self.score - self.reference), 1e-6)
+        return f"{100 * share:.2g} %" if share >= 1e-4 else "under 0.01 %"
 
     def headline(self) -> str:
         """The answer, and what it is compared with."""
