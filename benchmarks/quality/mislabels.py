@@ -38,8 +38,8 @@ from tinynet.tabular.frame import read
 from tinynet.tabular.heads import heads
 from tinynet.tabular.mislabels import likely_mislabels
 
-CHOSEN = [
-    "breast_cancer", "heart_cleveland", "mammographic_masses", "actg175", "cardiotocography", "support2",
+CHOSEN = [  # the first five were looked at when the score was chosen, among some forty
+    "breast_cancer", "heart_cleveland", "mammographic_masses", "actg175", "cardiotocography", "support2", "arrhythmia",
     "diabetes_progression", "randhie",
 ]  # fmt: skip
 RATES, SEEDS = (0.05, 0.10), (0, 1)
@@ -181,7 +181,8 @@ def main() -> None:
         records += measured(name, sampled(SETS[name](folder / name) if name in SETS else HELD_OUT[name](), given.rows))
         print(name, flush=True)
         if given.out:
-            given.out.with_suffix(".json").write_text(json.dumps(records, indent=0) + "\n")
+            lines = ",\n".join(map(json.dumps, records))
+            given.out.with_suffix(".json").write_text(f"[{lines}]\n")
             given.out.with_suffix(".md").write_text(page(records))
     print(page(records))
 

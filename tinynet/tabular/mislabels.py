@@ -131,7 +131,7 @@ def confusion(p: Array, y: Array) -> Array:
     joint = np.full((len(classes), len(classes)), 0.5)  # half a row each, so that nothing is ruled out
     np.add.at(joint, (y[one], sure.argmax(axis=1)[one]), 1.0)
     joint *= (rows / joint.sum(axis=1))[:, None]
-    t = joint / joint.sum(axis=0)
+    t: Array = joint / joint.sum(axis=0)
     for k in classes[np.diag(t) < RIGHT]:
         t[k, k] = 0.0
         t[:, k] *= (1.0 - RIGHT) / t[:, k].sum()
