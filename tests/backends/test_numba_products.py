@@ -9,19 +9,18 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba")
 from tinynet.backends import numba_frame as F
-from tinynet.backends import numba_products as products
-from tinynet.backends.numba_compiler import address_of_template
+from tinynet.backends.numba_code import address_of_template
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
 AROUND = 7.0  # stands before and behind the result, and must stay
 
 
-def call(template, dtype, arguments, fresh=1, rows=0):
+def call(name, dtype, arguments, fresh=1, rows=0):
     frame = np.zeros(F.LENGTH, np.int64)
     frame[F.FRESH], frame[F.ROWS] = fresh, rows
     numbers = np.array(arguments, np.int64)
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
-        address_of_template(template, dtype, products.scope)
+        address_of_template("numba_products", name, dtype)
     )
     function(numbers.ctypes.data, frame.ctypes.data)
 
@@ -56,7 +55,7 @@ def test_samples_times_weights_and_sums_over_samples(dtype, rows, inner, columns
     steps = (size, rows * size) if transposed else (inner * size, size)
     head = [rows, inner, columns, out.ctypes.data, columns * size]
     start = (out.ctypes.data, columns * size, 0) if add else (0, 0, 0)
-    call(products.product, dtype, [*head, stored.ctypes.data, *steps, right.ctypes.data, columns * size, *start])
+    call("product", dtype, [*head, stored.ctypes.data, *steps, right.ctypes.data, columns * size, *start])
     agrees(memory, out, expected, inner)
 
 
@@ -67,19 +66,19 @@ def test_one_column(dtype, rows, inner, add):
     expected = left.astype(np.float64) @ right + (out if add else 0)
     size = out.itemsize
     head = [rows, inner, 1, out.ctypes.data, size, left.ctypes.data, inner * size, size, right.ctypes.data, size]
-    call(products.product_with_column, dtype, [*head, *((out.ctypes.data, size, 0) if add else (0, 0, 0))])
+    call("product_with_column", dtype, [*head, *((out.ctypes.data, size, 0) if add else (0, 0, 0))])
     agrees(memory, out, expected, inner)
 
 
-@pytest.mark.parametrize("template", [products.product, products.product_with_column])
+@pytest.mark.parametrize("template", ["product", "product_with_column"])
 def test_what_the_frame_says(template):
     """The rows of a block are the frame's, and sums over blocks begin anew in a fresh step."""
     left, right, memory, out = drawn("float32", 9, 5, 1, 0)
     before, product = out.copy(), left @ right
     head = [out.ctypes.data, 4, left.ctypes.data, 20, 4, right.ctypes.data, 4, out.ctypes.data, 4, 1]
-    call(template, "float32", [products.FRAME_ROWS, 5, 1, *head], fresh=0, rows=7)
+    call(template, "float32", [F.FRAME_ROWS, 5, 1, *head], fresh=0, rows=7)
     agrees(memory, out, np.concatenate([before[:7] + product[:7], before[7:]]), 5)
-    call(template, "float32", [products.FRAME_ROWS, 5, 1, *head], fresh=1, rows=9)
+    call(template, "float32", [F.FRAME_ROWS, 5, 1, *head], fresh=1, rows=9)
     agrees(memory, out, product, 5)
 
 
@@ -90,7 +89,7 @@ def test_nan_and_infinity_go_through_as_in_numpy(columns):
     right[2, 0] = np.inf
     with np.errstate(invalid="ignore"):
         expected = left @ right
-    template = products.product_with_column if columns == 1 else products.product
+    template = "product_with_column" if columns == 1 else "product"
     size, width = 4, 4 * columns
     head = [6, 4, columns, out.ctypes.data, width, left.ctypes.data, 16, size, right.ctypes.data, width, 0, 0, 0]
     call(template, "float32", head)
@@ -102,7 +101,7 @@ def test_nan_and_infinity_go_through_as_in_numpy(columns):
 def test_a_bias_is_added_to_every_row(dtype, rows, inner, columns):
     left, right, memory, out = drawn(dtype, rows, inner, columns, rows)
     bias = np.linspace(-1, 1, columns).astype(dtype)
-    template = products.product_with_column if columns == 1 else products.product
+    template = "product_with_column" if columns == 1 else "product"
     size, width = out.itemsize, columns * out.itemsize
     head = [rows, inner, columns, out.ctypes.data, width, left.ctypes.data, inner * size, size]
     call(template, dtype, [*head, right.ctypes.data, width, bias.ctypes.data, 0, 0])

@@ -7,14 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 
 import numpy as np
 
 from tinynet.backends import numba_frame as F
 from tinynet.backends.numba_blas import one_blas_thread
-from tinynet.backends.numba_compiler import address_of_template
+from tinynet.backends.numba_code import address_of_template
 from tinynet.backends.numba_encoding import Encoder
-from tinynet.backends.numba_interpreter import BESIDE, interpreter
 from tinynet.backends.numba_memory import Shared
 from tinynet.formulas.vocabulary import Array
 from tinynet.network import Network, aligned_zeros
@@ -27,7 +27,7 @@ Walk = Callable[[None, int], None]
 def walk() -> Walk:
     """The interpreter as a function of Python's; Python's other threads run while it does."""
     kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
-    return kind(address_of_template(interpreter, "", lambda dtype: {}))
+    return kind(address_of_template("numba_interpreter", "interpreter", ""))
 
 
 def yield_address() -> int:
@@ -56,7 +56,8 @@ class Machine:
         self.shared = Shared(program, arrays, threads, block, batch // threads)
         self.encoders = [Encoder(self.shared, thread) for thread in range(threads)]
         self.frames = [encoder.frame for encoder in self.encoders]
-        self.counter = aligned_zeros((2 * BESIDE // 8,), np.int64)
+        self.counter = aligned_zeros((2 * F.BESIDE // 8,), np.int64)
+        self.blas = one_blas_thread if any(encoder.uses_blas() for encoder in self.encoders) else nullcontext()
         self.walk = walk()
         self.pool: ThreadPoolExecutor | None = None
         self.process = 0
@@ -93,7 +94,7 @@ class Machine:
         """Go on to batch `end`, or to the first step that is not finite; returns how many batches are done."""
         for f in self.frames:
             f[F.END] = end
-        with one_blas_thread:
+        with self.blas:
             if self.threads == 1:
                 self.walk(None, array_pointer(self.frames[0]))
             else:
@@ -109,7 +110,7 @@ class Machine:
             self.part(0)
         finally:
             if len(others) < self.threads - 1 or sys.exc_info()[0] is not None:
-                self.counter[BESIDE // 8] = 1
+                self.counter[F.BESIDE // 8] = 1
             wait(others)
         for other in others:
             other.result()
@@ -118,7 +119,7 @@ class Machine:
         try:
             self.walk(None, array_pointer(self.frames[thread]))
         except BaseException:
-            self.counter[BESIDE // 8] = 1
+            self.counter[F.BESIDE // 8] = 1
             raise
 
     def workers(self) -> ThreadPoolExecutor:

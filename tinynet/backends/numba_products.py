@@ -27,12 +27,7 @@ from tinynet.backends import numba_frame as F
 from tinynet.backends.numba_compiler import inline
 from tinynet.backends.numba_words import words
 
-# A product of up to this many multiplications comes here. Measured, one thread, float32, AVX2, beside OpenBLAS: three
-# times as fast at 32 x 16 x 16, 1.8 times at 32 x 64 x 128, 1.2 times at 32 x 512 x 512; level at 512 x 128 x 128.
-LARGEST = 2**23
-IN_CACHE = 2**20  # as many multiplications of a block of rows by a layer's weights keep everything in the cache
 VECTOR = 32  # bytes of a vector; a machine with shorter ones takes two
-FRAME_ROWS = -1  # a number of rows that the frame tells: those of the block
 LENGTH = F.LENGTH
 
 whole, byte = ir.IntType(64), ir.IntType(8)
@@ -238,8 +233,8 @@ def product(a_: Any, f_: Any) -> None:
     to each), whether it is added only after a step's first block. Steps are in bytes; a number of rows of FRAME_ROWS is
     that of the block."""
     a, f = carray(a_, 13), carray(f_, LENGTH)
-    rows = f[F.ROWS] if a[0] == FRAME_ROWS else a[0]
-    inner = f[F.ROWS] if a[1] == FRAME_ROWS else a[1]
+    rows = f[F.ROWS] if a[0] == F.FRAME_ROWS else a[0]
+    inner = f[F.ROWS] if a[1] == F.FRAME_ROWS else a[1]
     added = 0 if a[12] and f[F.FRESH] else 1
     across(rows, a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], inner, a[10] * added, a[11] * added)
 
@@ -247,6 +242,6 @@ def product(a_: Any, f_: Any) -> None:
 def product_with_column(a_: Any, f_: Any) -> None:
     """As `product` with one column, both of whose operands lie one number after the other along `inner`."""
     a, f = carray(a_, 13), carray(f_, LENGTH)
-    rows = f[F.ROWS] if a[0] == FRAME_ROWS else a[0]
+    rows = f[F.ROWS] if a[0] == F.FRAME_ROWS else a[0]
     added = 0 if a[12] and f[F.FRESH] else 1
     down(rows, a[3], a[4], a[5], a[6], a[8], a[1], a[10] * added, a[11] * added)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinynet.backends.numba_machine import Machine
-from tinynet.backends.numba_products import IN_CACHE
+from tinynet.backends.numba_product_rows import IN_CACHE
 from tinynet.backends.recordings import record_evaluation
 from tinynet.costs import flops
 from tinynet.formulas.vocabulary import Array
