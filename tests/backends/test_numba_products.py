@@ -8,20 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
+from tinynet.backends import numba_code, numba_compiler, numba_products
 from tinynet.backends import numba_frame as F
-from tinynet.backends.numba_code import address_of_template
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
 AROUND = 7.0  # stands before and behind the result, and must stay
 
 
 def call(name, dtype, arguments, fresh=1, rows=0):
+    called(numba_code.address_of_template("numba_products", name, dtype), arguments, fresh, rows)
+
+
+def called(address, arguments, fresh=1, rows=0):
     frame = np.zeros(F.LENGTH, np.int64)
     frame[F.FRESH], frame[F.ROWS] = fresh, rows
     numbers = np.array(arguments, np.int64)
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
-        address_of_template("numba_products", name, dtype)
-    )
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address)
     function(numbers.ctypes.data, frame.ctypes.data)
 
 
@@ -43,6 +45,31 @@ def agrees(memory, out, expected, inner):
 
 
 SIZES = st.integers(0, 40)
+
+
+@pytest.fixture(scope="module", params=[(32, 2), (64, 4)], ids=["16 short registers", "32 long registers"])
+def registers(request):
+    """The kernels for a processor with these registers; a processor with others runs them, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numba_products, "shape", lambda: request.param)
+        numba_products.across.cache_clear()
+        numba_products.down.cache_clear()
+        key = f"product_of_{request.param}"
+        code = numba_compiler.machine_code(key, "numba_products", "product", "float32")
+    numba_products.across.cache_clear()
+    numba_products.down.cache_clear()
+    return numba_code.loaded(key, code)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 20), st.integers(0, 9), st.integers(1, 150), st.booleans())
+def test_every_tile_of_either_kind_of_processor(registers, rows, inner, columns, add):
+    left, right, memory, out = drawn("float32", rows, inner, columns, rows + 21 * inner)
+    expected = left.astype(np.float64) @ right + (out if add else 0)
+    head = [rows, inner, columns, out.ctypes.data, columns * 4, left.ctypes.data, inner * 4, 4]
+    start = (out.ctypes.data, columns * 4, 0) if add else (0, 0, 0)
+    called(registers, [*head, right.ctypes.data, columns * 4, *start])
+    agrees(memory, out, expected, inner)
 
 
 @settings(deadline=None, max_examples=150)
