@@ -38,6 +38,7 @@ def run(
     backends: Sequence[str] = DEFAULT_BACKENDS,
     peers: Sequence[str] = PEERS,
     quick: bool = False,
+    tf32: bool = False,
     out: Path = Path("out"),
 ) -> None:
     """Measure, print the tables, and write `bench.json` and `bench.png` into the folder `out`.
@@ -46,6 +47,7 @@ def run(
     ----------
     backends : of "numpy", "numba", and "cupy", which adds the comparison of CPU and GPU
     peers : of `PEERS`; those that are not installed are left out, and named
+    tf32 : whether tinynet and PyTorch run on the GPU with TF32, too, as contestants of their own
     quick : three networks and fewer rounds, in less than two minutes
     out : the folder
     """
@@ -72,7 +74,9 @@ def run(
         if "cupy" in backends:
             ours = [name for name in names if name in ("tinynet numba", "tinynet numpy")]
             for problem in crossover.grid(quick):
-                crossing.append(crossover.measure(problem, ours, rounds, partial(progress.update, len(problems) + 2)))
+                crossing.append(
+                    crossover.measure(problem, ours, rounds, tf32, partial(progress.update, len(problems) + 2))
+                )
                 show(progress, crossover.told(*crossing[-1]))
         starting = starts(3 if quick else 9, lambda what: progress.update(len(problems) + 2, what))
         show(progress, table.of_starts(starting))
