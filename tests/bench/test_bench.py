@@ -90,7 +90,7 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "scikit-learn, 1 thread" in printed
     kept = json.loads((tmp_path / "new/bench.json").read_text())
     one = kept["training"][0]["samples"]
-    assert {s["name"] for s in one} == {*INSTALLED, "products alone"}
+    assert {s["name"] for s in one} == {*INSTALLED, *table.PRODUCTS}
     assert all(len(s["seconds"]) == 3 and min(s["seconds"]) > 0 for s in one)
     assert all(len(s["losses"]) == LEARNED for s in one)
     assert kept["machine"]["packages"]["numpy"] == np.__version__
