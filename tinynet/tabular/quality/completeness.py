@@ -37,9 +37,7 @@ def completeness(view: View) -> Iterator[Finding]:
     if some:
         shares = {name: counts[name] / n for name in some}
         said = (
-            f"from {percent(shares[some[0]])} to {percent(shares[some[-1]])}"
-            if len(some) > 1
-            else percent(shares[some[0]])
+            f"{percent(shares[some[-1]])} to {percent(shares[some[0]])}" if len(some) > 1 else percent(shares[some[0]])
         )
         text = f"{listed(some)}: missing in {said} of the rows"
         yield Finding("completeness", "missing", "note", some, counts[some[0]], text, shares)
