@@ -11,6 +11,7 @@ from typing import Any
 
 from tinynet.tabular.frame import Columns, read
 from tinynet.tabular.integrate.build import Build
+from tinynet.tabular.integrate.events import events as sum_up
 from tinynet.tabular.integrate.plan import load
 from tinynet.tabular.integrate.table_one import table_one
 from tinynet.tabular.integrate.tables import Tables
@@ -108,7 +109,7 @@ def integrate(
             build.cohort()
             for number, events in enumerate(planned.events):
                 bar.update(number + 1)
-                build.events(number, events)
+                sum_up(build, number, events)
             build.result()
             bar.close()
             columns = read(connection.execute("select * from result").fetchnumpy())

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinynet.tabular.clinical import words_of
 from tinynet.tabular.quality.report import Finding, listed, rows_are
-from tinynet.tabular.quality.view import Seen, View
+from tinynet.tabular.quality.view import Seen, View, parts
 
 # English words for what happens at or after an outcome; parts of a name, and whole words that are too short for parts.
 LATER = re.compile(
@@ -28,7 +28,7 @@ def names(view: View) -> Iterator[Finding]:
     target = view.target
     if target is None:
         return
-    later = [seen.name for seen in view.features if named_later(seen)]
+    later = [seen.name for seen in view.features if named_later(seen.name)]
     scores = [seen.name for seen in view.features if named_score(seen) and seen.name not in later]
     if later:
         text = (
@@ -49,9 +49,9 @@ def names(view: View) -> Iterator[Finding]:
     yield from after(view)
 
 
-def named_later(seen: Seen) -> bool:
-    plain = seen.name.lower()
-    return bool(LATER.search(plain) or LATER_WORDS & set(seen.words) or plain in LATER_NAMES)
+def named_later(name: str) -> bool:
+    plain = name.lower()
+    return bool(LATER.search(plain) or LATER_WORDS & set(parts(name)) or plain in LATER_NAMES)
 
 
 def named_score(seen: Seen) -> bool:
@@ -60,7 +60,7 @@ def named_score(seen: Seen) -> bool:
 
 def suspected(view: View) -> set[str]:
     """The columns that their names accuse."""
-    return {seen.name for seen in view.features if named_later(seen) or named_score(seen)}
+    return {seen.name for seen in view.features if named_later(seen.name) or named_score(seen)}
 
 
 def series(view: View) -> Iterator[Finding]:

@@ -95,8 +95,12 @@ class Seen:
 
     @cached_property
     def words(self) -> list[str]:
-        """The parts of its name, in small letters: dischtime_days is dischtime, days; motor_UPDRS motor, updrs."""
-        return [word.lower() for word in WORDS.findall(self.name)]
+        return parts(self.name)
+
+
+def parts(name: str) -> list[str]:
+    """The parts of a name, in small letters: dischtime_days is dischtime, days; motor_UPDRS motor, updrs."""
+    return [word.lower() for word in WORDS.findall(name)]
 
 
 class View:
