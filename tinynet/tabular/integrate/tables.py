@@ -181,7 +181,7 @@ class Tables:
             f"select {asked} from (select {head} from {self.view(table)} limit {HEAD})"
         ).fetchall()[0] if texts else ()  # fmt: skip
         told = [
-            n for n, a, b, c in zip(texts, counts[::3], counts[1::3], counts[2::3], strict=True) if 0 < a == b and not c
+            n for n, a, b, c in zip(texts, counts[::3], counts[1::3], counts[2::3], strict=True) if 2 * b > a and not c
         ]
         native = [n for n, kind in self.kinds[table].items() if kind == "DATE" or kind.startswith("TIMESTAMP")]
         return [name for name in self.columns[table] if name in {*told, *native}]

@@ -27,7 +27,8 @@ create macro tinynet_date(r, month_first) as try_cast(case
   when regexp_full_match(r, '(1[89]|20|21)\d{{6}}') then regexp_replace(r, '^(\d{{4}})(\d\d)(\d\d)$', '\1-\2-\3')
   end as date);
 create macro tinynet_part(r, n) as
-  coalesce(try_cast(replace(regexp_extract(r, '(\d{{1,2}}):(\d{{2}})(?::(\d{{2}}(?:[.,]\d+)?))?', n), ',', '.') as double), 0);
+  coalesce(try_cast(replace(regexp_extract(r, '(\d{{1,2}}):(\d{{2}})(?::(\d{{2}}(?:[.,]\d+)?))?', n), ',', '.')
+    as double), 0);
 create macro tinynet_hour(r) as case
   when regexp_matches(r, '[Pp]\.?[Mm]') then tinynet_part(r, 1) % 12 + 12
   when regexp_matches(r, '[Aa]\.?[Mm]\.?$') then tinynet_part(r, 1) % 12 else tinynet_part(r, 1) end;
@@ -114,7 +115,8 @@ def days_of(connection: Any, view: str, column: str, moment: str, day: str, zone
     """The form, with midnights that are days found."""
     t, bare = moment.format(column), day.format(column) if day else "false"
     count, bare_days, clocks, midnights = connection.execute(
-        f"select count(t), count(*) filter (d), count(*) filter (not d), count(*) filter (not d and t = date_trunc('day', t))"
+        "select count(t), count(*) filter (d), count(*) filter (not d),"
+        " count(*) filter (not d and t = date_trunc('day', t))"
         f" from (select {t} as t, {bare} as d from {view}) where t is not null"
     ).fetchall()[0]
     empty_clock = bool(midnights) and midnights == clocks
