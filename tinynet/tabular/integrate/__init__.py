@@ -102,7 +102,7 @@ def integrate(
         try:
             connection.execute("set preserve_insertion_order = true")
             connection.execute("set enable_progress_bar = false")
-            build = Build(planned, Tables(connection, planned.folder, tables))
+            build = Build(planned, Tables(connection, planned.folder, tables, planned.needed()))
             bar = Progress(len(planned.events) + 2, "integrate", show=progress)
             build.rows()
             build.elapsed()

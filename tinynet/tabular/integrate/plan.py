@@ -147,6 +147,21 @@ class Plan:
     events: list[Events]
     folder: Path
 
+    def needed(self) -> dict[str, set[str]]:
+        """The columns that are used of each table but the rows' own, which is used whole."""
+        used: dict[str, set[str]] = {}
+        for join in self.joins:
+            used.setdefault(join.table, set()).update(join.on, join.keep)
+        for one in self.events:
+            at = one.time_from
+            used.setdefault(one.table, set()).update(
+                one.on, one.time, one.by, [one.value] if one.value else [], at.on.values() if at else []
+            )
+            if at:
+                used.setdefault(at.table, set()).update(at.on, [at.column])
+        used.pop(self.rows.table, None)
+        return used
+
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Plan:
     """The plan in a TOML file or a dictionary. Raises ValueError in one sentence where it is none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinynet.registry import unknown
-from tinynet.tabular.integrate.times import MACROS, Times, form_of, text_of
+from tinynet.tabular.integrate.times import DATE, MACROS, Times, form_of, text_of
 
 HEAD = 1000  # rows from which it is told which columns hold dates
 
@@ -41,18 +41,22 @@ def zoned(frame: Any) -> list[str]:
 
 
 class Tables:
-    """The plan's tables by name, each a view that DuckDB reads from its file whenever it is asked.
+    """The plan's tables by name. `needed` says which columns the plan uses; a table that is not in it is used whole.
 
-    Everything in a CSV file is read as text, so that codes such as "0389" keep their zeros.
+    A Parquet file stays where it is and is read whenever it is asked. Of a CSV file the needed columns, and its dates,
+    are read once, as text, so that codes such as "0389" keep their zeros, and kept in DuckDB's own file.
     """
 
-    def __init__(self, connection: Any, folder: Path, given: Mapping[str, Any] | None) -> None:
-        self.connection, self.folder, self.given = connection, folder, given or {}
+    def __init__(
+        self, connection: Any, folder: Path, given: Mapping[str, Any] | None, needed: Mapping[str, set[str]]
+    ) -> None:
+        self.connection, self.folder, self.given, self.needed = connection, folder, given or {}, needed
         self.views: dict[str, str] = {}
         self.columns: dict[str, list[str]] = {}
         self.kinds: dict[str, dict[str, str]] = {}
         self.forms: dict[tuple[str, str], Form] = {}
         self.clocks: dict[tuple[str, str], Times] = {}
+        self.dates: dict[str, list[str]] = {}
         self.zoned: tuple[bool, str] | None = None
         self.notes: list[str] = []
         connection.execute(MACROS)
@@ -77,6 +81,12 @@ class Tables:
         described = self.connection.execute(f"select column_name, column_type from (describe {view})").fetchall()
         self.kinds[name] = dict(described)
         self.columns[name] = list(self.kinds[name])
+        if name not in self.given and not name.lower().endswith((".parquet", ".pq")):
+            used = self.needed.get(name, set(self.columns[name])) | set(self.dated(name))
+            chosen = ", ".join(quoted(column) for column in self.columns[name] if column in used)
+            self.connection.execute(f"create table stored as select {chosen or 'count(*)'} from {view}")
+            self.connection.execute(f"drop view {view}")
+            self.connection.execute(f"alter table stored rename to {view}")
         return view
 
     def file(self, name: str) -> str:
@@ -170,18 +180,13 @@ class Tables:
 
     def dated(self, table: str) -> list[str]:
         """The columns of a table that hold dates, told from the first rows."""
-        texts = [name for name in self.columns[table] if self.kinds[table][name] == "VARCHAR"]
-        asked = ", ".join(
-            f"count(r{i}), count(coalesce(tinynet_date(r{i}, false), tinynet_date(r{i}, true))),"
-            rf" count(*) filter (regexp_full_match(r{i}, '\d+'))"
-            for i in range(len(texts))
-        )
-        head = ", ".join(f"{text_of(quoted(name))} as r{i}" for i, name in enumerate(texts))
-        counts = self.connection.execute(
-            f"select {asked} from (select {head} from {self.view(table)} limit {HEAD})"
-        ).fetchall()[0] if texts else ()  # fmt: skip
-        told = [
-            n for n, a, b, c in zip(texts, counts[::3], counts[1::3], counts[2::3], strict=True) if 2 * b > a and not c
-        ]
-        native = [n for n, kind in self.kinds[table].items() if kind == "DATE" or kind.startswith("TIMESTAMP")]
-        return [name for name in self.columns[table] if name in {*told, *native}]
+        if table not in self.dates:
+            kinds = self.kinds[table]
+            texts = [name for name, kind in kinds.items() if kind == "VARCHAR"]
+            asked = "".join(f", count({n}), count(*) filter (regexp_full_match({n}, '{DATE}'))" for n in
+                            (text_of(quoted(name)) for name in texts))  # fmt: skip
+            head = f"(select * from {self.view(table)} limit {HEAD})"
+            counts = self.connection.execute(f"select 0{asked} from {head}").fetchall()[0][1:]
+            told = {n for n, known, fits in zip(texts, counts[::2], counts[1::2], strict=True) if 2 * fits > known}
+            self.dates[table] = [n for n, kind in kinds.items() if n in told or kind.startswith(("DATE", "TIMESTAMP"))]
+        return self.dates[table]

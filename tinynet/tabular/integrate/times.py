@@ -13,6 +13,7 @@ CLOCK = r"[T ]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?(\s*(Z|UTC|
 YEAR_FIRST = r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
 YEAR_LAST = r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})"
 NAMED = r"(\d{1,2})[- ]([A-Za-z]{3})[a-z]*\.?[- ](\d{4})"
+DATE = f"({YEAR_FIRST}|{YEAR_LAST}|{NAMED})({CLOCK})?"
 SIMPLE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"  # what DuckDB reads by itself, and fast
 ZONED = r":\d{2}.*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
 MONTHS = "['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']"
