@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.tabular.encoders import Items, Kind, Number
+from tinynet.tabular.encoders import Items, Kind, Number, levels
+from tinynet.tabular.explain.explanation import rounded
 from tinynet.tabular.preprocess import Preprocessor
 
 
@@ -13,18 +14,23 @@ def typical(preprocessor: Preprocessor) -> tuple[Array, dict[str, str]]:
     """(X (1, features), what each column is in words). Nothing is missing, and a list has no items."""
     parts: list[Array] = []
     said: dict[str, str] = {}
+    schema = preprocessor.schema
+    frequent = {one.vocabulary.origin: one.vocabulary.kinds[:1] for one in preprocessor.encoders if isinstance(one, Kind)}
     for one in preprocessor.encoders:
         part = np.zeros(len(one.features()), np.float32)
         if isinstance(one, Number):
-            part[:1] = one.scale(np.array([one.fill]))
-            unit = preprocessor.schema[one.name].unit
-            said.setdefault(one.name, f"{one.fill:.4g}{f' {unit}' if unit else ''}")
+            column, value = schema[one.name], np.array([one.fill])
+            if column.role == "ordinal" and frequent.get(one.name):  # its number is that of its kind
+                value = levels(np.array(frequent[one.name], object), column)
+            part[:1] = one.scale(value)
+            unit = f" {column.unit}" if column.unit else f" days from {one.reference}" if column.role == "date" else ""
+            said.setdefault(one.name, f"{rounded(one.fill)}{unit}")
         elif isinstance(one, Kind):
-            frequent = [one.vocabulary.kinds[0] if one.vocabulary.kinds else None]
-            one.vocabulary.write(frequent, np.zeros(1, np.intp), part[None])
+            kinds = [one.vocabulary.kinds[0] if one.vocabulary.kinds else None]
+            one.vocabulary.write(kinds, np.zeros(1, np.intp), part[None])
             name = one.vocabulary.origin
-            words = frequent[0] or "missing"
-            ordinal = preprocessor.schema[name].role == "ordinal"
+            words = kinds[0] or "missing"
+            ordinal = schema[name].role == "ordinal"
             said[name] = words if ordinal or name not in said else f"{said[name]}, {words}"
         elif isinstance(one, Items):
             said[one.name] = "none"
