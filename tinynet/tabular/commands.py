@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
         one.add_argument("--task", choices=list(TASKS), help="default: classes for text or up to 10 different numbers")
         one.add_argument("--seed", type=int, default=0, help="of everything drawn; default 0")
         one.add_argument("--report", type=Path, metavar="FILE", help="an HTML page to read, from 5-fold validation")
+        one.add_argument("--json", type=Path, metavar="FILE", help="the validation's numbers, for card --evaluation")
         one.set_defaults(run={"train": train, "evaluate": evaluate}[name])
         if name == "train":
             one.add_argument("--out", type=Path, default=Path("model.safetensors"), help="default: model.safetensors")
@@ -62,9 +63,7 @@ def add(commands: Any) -> None:
 
 
 def train(chosen: argparse.Namespace) -> None:
-    for path in (chosen.out, chosen.report):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
+    refuse_lost(chosen.out, chosen.report, chosen.json)
     table, y, groups, estimator = prepared(chosen)
     start = time.perf_counter()
     estimator.fit(table, y, groups=groups)
@@ -74,14 +73,22 @@ def train(chosen: argparse.Namespace) -> None:
     if chosen.save_schema:
         estimator.predictor_.schema.save(chosen.save_schema)
         print(f"the schema is in {chosen.save_schema}")
-    if chosen.report is not None:
+    if chosen.report is not None or chosen.json is not None:
         judge(chosen, table, y, groups, estimator)
     else:
         print("how good it is, beside simple models: give --report report.html")
 
 
 def evaluate(chosen: argparse.Namespace) -> None:
+    refuse_lost(chosen.report, chosen.json)
     judge(chosen, *prepared(chosen))
+
+
+def refuse_lost(*paths: Path | None) -> None:
+    """Raises FileNotFoundError where a file would have no folder: before the work, not after it."""
+    for path in paths:
+        if path is not None and not path.resolve().parent.is_dir():
+            raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
 
 
 def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | None, estimator: Any) -> None:
@@ -102,6 +109,9 @@ def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | 
     if chosen.report is not None:
         found.report(chosen.report)
         print(f"the report is in {chosen.report}")
+    if chosen.json is not None:
+        chosen.json.write_text(found.to_json() + "\n", encoding="utf-8")
+        print(f"the numbers are in {chosen.json}")
 
 
 def prepared(chosen: argparse.Namespace) -> tuple[Columns, Array, Array | None, Any]:
@@ -224,7 +234,6 @@ def opened(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
+    refuse_lost(path)
     with open(path, "w", encoding="utf-8", newline="") as stream:
         yield stream
