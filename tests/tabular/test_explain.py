@@ -20,6 +20,8 @@ from tinynet.tabular.explain import explain, importance, partial_dependence, pat
 from tinynet.tabular.explain.path import holds, integrated
 from tinynet.tabular.explain.reference import typical
 from tinynet.tabular.explain.score import Score
+from tinynet.tabular.preprocess import Preprocessor
+from tinynet.tabular.schema import Column, Schema
 
 ROWS = 240
 GENERATOR = np.random.default_rng(0)
@@ -175,6 +177,18 @@ def test_what_does_not_add_up_is_refused(models, monkeypatch):
     monkeypatch.setattr(path, "DEEPEST", 3)
     with pytest.raises(ValueError, match="there is no explanation of this row"):
         explain(models["two classes"], TABLE, row=2)
+
+
+def test_the_references_code_has_its_own_chapter_and_block():
+    """Of 30 codes the most are heart diseases, each another; the most frequent one is diabetes."""
+    codes = [f"{410 + i % 20}" for i in range(20)] + ["250"] * 10
+    table = {"diag": codes * 5, "age": list(range(150))}
+    schema = Schema({"diag": Column("code", codes="icd9"), "age": Column("numeric")})
+    preprocessor = Preprocessor(schema).fit(table)
+    x, words = typical(preprocessor)
+    assert words["diag"] == "250"
+    alone = preprocessor.transform({"diag": "250", "age": 74.5})
+    np.testing.assert_allclose(x[:, :-1], alone[:, :-1])
 
 
 def test_the_reference_is_the_median_and_the_most_frequent_kind(models):

@@ -56,7 +56,7 @@ def card(model: Predictor, evaluation: Mapping[str, Any] | None = None) -> str:
         "The 27 items of the statement (Collins et al., BMJ 2024;385:e078378, doi:10.1136/bmj-2023-078378) with their "
         "parts, in short words of our own; the full words, and the form to hand in, are at "
         "https://www.tripod-statement.org. D: of the development of a model; E: of its evaluation.",
-        *checklist(tripod(model, evaluation), table, OPEN.strip(": ")),
+        *checklist(tripod(model, evaluation), table, OPEN + "all of it"),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
+from tinynet.tabular.cells import number, spelled
 from tinynet.tabular.encoders import numbers
 from tinynet.tabular.frame import Columns, read, read_chunks
 from tinynet.tabular.schema import Schema
@@ -59,6 +60,10 @@ def add(commands: Any) -> None:
     one.add_argument("model", metavar="MODEL", help="the file that train wrote")
     one.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
     one.add_argument("--out", type=Path, help="a CSV file; default: standard output")
+    one.add_argument(
+        "--keep", metavar="COLUMN", nargs="+", default=[], help="columns written in front, as the row's id"
+    )
+    one.add_argument("--remarks", action="store_true", help="a column more: what is missing, unknown or out of range")
     one.set_defaults(run=predict)
 
 
@@ -161,8 +166,6 @@ def prepared(chosen: argparse.Namespace) -> tuple[Columns, Array, Array | None, 
 
 def outcome(values: Array, missing: list[str]) -> tuple[Array, bool]:
     """(the target with NaN or None for gaps, whether it holds numbers)."""
-    from tinynet.tabular.cells import number, spelled
-
     gaps = set(missing)
     cells = [
         None if v is None or v != v or (v if isinstance(v, str) else spelled(v)) in gaps else v for v in values.tolist()
@@ -203,20 +206,32 @@ def predict(chosen: argparse.Namespace) -> None:
         for i, part in enumerate(read_chunks(chosen.data)):
             if not part.count:
                 continue
+            for name in chosen.keep:
+                if name not in part:
+                    raise KeyError(unknown("column", name, list(part)))
             said = model.answers(part)
             if i == 0:
-                writer.writerow(header(model, target))
-            columns = said.reshape(part.count, -1)
+                writer.writerow([*chosen.keep, *header(model, target), *(["remarks"] if chosen.remarks else [])])
+            found = said.reshape(part.count, -1)
+            cells = [[plain(value) for value in part[name].tolist()] for name in chosen.keep]
             if model.classes:
-                labels = [model.classes[place] for place in columns.argmax(axis=1)]
-                writer.writerows([label, *map(repr, row)] for label, row in zip(labels, columns.tolist(), strict=True))
-            else:
-                writer.writerows(map(repr, row) for row in columns.tolist())
+                cells.append([model.classes[place] for place in found.argmax(axis=1)])
+            cells += [list(map(repr, column)) for column in found.T.tolist()]
+            if chosen.remarks:
+                cells.append(list(map("; ".join, model.remarks(part))))
+            writer.writerows(zip(*cells, strict=True))
             rows += part.count
     if not rows:
         raise ValueError(f"{Path(chosen.data).name} has no rows")
     if chosen.out is not None:
         print(f"{rows} rows predicted; they are in {chosen.out}")
+
+
+def plain(value: Any) -> str:
+    """A cell as it was; nothing for a gap."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else spelled(value) if math.isfinite(value) else repr(value)
+    return value or ""
 
 
 def header(model: Any, target: str) -> list[str]:
