@@ -158,6 +158,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     def _weights(self, sample_weight: Any, n: int) -> Array:
         from sklearn.utils.validation import _check_sample_weight
 
+        try:
+            sample_weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        except (ValueError, TypeError):  # NumPy's words would show what it is
+            raise ValueError("sample_weight holds what is no number; 0 or more is expected for each row") from None
         weight: Array = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64)
         if (weight < 0).any():
             raise ValueError(
