@@ -13,6 +13,7 @@ from typing import Any
 import tinynet
 from tinynet.tabular import card_command as card
 from tinynet.tabular import commands as models
+from tinynet.tabular import schema_command as schema
 from tinynet.tabular.explain import command as explain
 from tinynet.tabular.integrate import command as integrate
 from tinynet.tabular.quality import command as quality
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"tinynet {tinynet.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add(commands)
-    for tables in (models, explain, quality, integrate, card):
+    for tables in (quality, schema, integrate, models, explain, card):
         tables.add(commands)
     chosen = parser.parse_args(arguments)
     try:
