@@ -199,7 +199,7 @@ class Replay:
     """
 
     def __init__(self, program: Program, state: Mapping[str, Array], n: int | None = None) -> None:
-        self.program, self.state = program, dict(state)
+        self.program, self.state, self.ops = program, dict(state), Operations()
         self.n = program.batch if n is None else n
         plan = program.plan(self.n)
         memory = aligned_zeros((plan.nbytes,), np.uint8)
@@ -224,14 +224,17 @@ class Replay:
 
     def run(self, given: Mapping[str, Array]) -> Array:
         """One step, or one prediction; `given` holds the data by name: X, T, weights and order, or x. Returns y."""
-        ops = Operations()
+        with np.errstate(all="ignore"):
+            for row in self.program.rows:
+                self.carry_out(row, given)
+        return self.array(self.program.output, given)
+
+    def carry_out(self, row: Row, given: Mapping[str, Array]) -> None:
+        """One operation, on this memory."""
 
         def filled(value: Any) -> Any:
             if isinstance(value, Tensor):
                 return self.array(value, given)
             return [filled(item) for item in value] if isinstance(value, list) else value
 
-        with np.errstate(all="ignore"):
-            for row in self.program.rows:
-                getattr(ops, row.operation)(**{name: filled(value) for name, value in row.arguments.items()})
-        return self.array(self.program.output, given)
+        getattr(self.ops, row.operation)(**{name: filled(value) for name, value in row.arguments.items()})
