@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import tinynet as tn
+from tinynet.bench.table import machine
 from tinynet.formulas import activations, losses, rows, updates
 from tinynet.formulas.latex import definitions, latex, settings
 from tinynet.formulas.reader import read
@@ -77,7 +78,7 @@ def page(f: Function) -> tuple[str, str]:
     back = backward(f)
     source = f"tinynet/{f.__module__.removeprefix('tinynet.').replace('.', '/')}.py"
     line = inspect.getsourcelines(f)[1]
-    parts = ["---\nhide: [toc]\n---", f"# {f.__name__}", prose(f.__doc__), mathml(latex(f))]  # room for the code
+    parts = [f"# {f.__name__}", prose(f.__doc__), mathml(latex(f))]
     if notebook := TAUGHT.get(f, TAUGHT.get(sys.modules[f.__module__])):
         parts.append(f"Notebook [{notebook[:2]}](../../notebooks/{notebook}.md) shows what it does in a network.")
     if scalars := settings(tn.Formula(f)):
@@ -249,6 +250,13 @@ def known_as(f: Function) -> Any:
     return tn.losses.SparseCategoricalCrossentropy(from_logits=f.__name__.endswith("_from_logits"))
 
 
+def made_by() -> str:
+    """The machine that measures."""
+    told = machine()
+    packages = ", ".join(f"{name} {told['packages'][name]}" for name in ("numpy", "numba") if name in told["packages"])
+    return f"Measured when this page was made, on {told['processor']}, Python {told['python']}, {packages}."
+
+
 def speed_table(f: Function, back: Function | None) -> str:
     lines = ["| | NumPy | numba | CUDA |", "|---|---|---|---|"]
     for what, g in (("the formula", f), ("its derivative" if hasattr(f, "derivative") else "its gradient", back)):
@@ -257,6 +265,5 @@ def speed_table(f: Function, back: Function | None) -> str:
             cells = ["not installed" if ns is None else f"{ns:.2f} ns" for ns in measured]
             lines.append(f"| {what} | {cells[0]} | {cells[1]} | not yet run on a GPU |")
     return "\n".join(lines) + (
-        "\n\nNanoseconds for each element, float32, 256 rows of 64 columns, one thread, best of several, on the "
-        "machine that made this page."
+        f"\n\nNanoseconds for each element, float32, 256 rows of 64 columns, one thread, best of several. {made_by()}"
     )

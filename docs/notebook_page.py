@@ -47,6 +47,10 @@ def page(book: Path) -> tuple[str, dict[str, bytes]]:
         if book.parent != FOLDER
         else f"[Download the notebook]({book.name}), open it with Jupyter, run it, and change it."
     )
+    rest = re.sub(
+        r"<style scoped>.*?</style>", "", rest, flags=re.DOTALL
+    )  # tables of pandas look like those of the site
+    rest = rest.replace('<table border="1" class="dataframe">', "<table>")
     rest = as_pages(with_mathematics(rest)).replace("<details>", '<details markdown="1">')
     base = Path(path_of(book)).parent / folder
     return f"{heading}\n\n{said}\n{rest}", {(base / name).as_posix(): data for name, data in pictures.items()}

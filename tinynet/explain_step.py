@@ -84,9 +84,7 @@ class Explanation:
             lines.append(f"{number:>3}. {step.code:<64} {step.where}")
             lines.append(f"     {step.shapes}")
             lines += [f"     {plain(line)}" for line in step.formulas]
-            for name, value in step.results.items():
-                text = np.array2string(value, precision=4, suppress_small=True, threshold=SHOWN * SHOWN, edgeitems=3)
-                lines.append("     " + f"{name} = {text}".replace("\n", "\n" + " " * (len(name) + 8)))
+            lines += [f"     {name} = {written(value, len(name) + 8)}" for name, value in step.results.items()]
         return "\n".join([*lines, f"loss {self.loss:.6g}"])
 
     def _repr_markdown_(self) -> str:
@@ -155,6 +153,18 @@ def explain_step(model: Compiled, x: Any, y: Any, sample_weight: Any = None) -> 
     with np.errstate(all="ignore"):
         training_step(Recorder(tensors, note), network, w, data, order, state.objective, optimizer)
     return Explanation(tuple(steps), float(network.value[0]) / rows)
+
+
+def written(value: Array, indent: int) -> str:
+    """Numbers of four digits in columns; of large arrays the corners."""
+    if value.size == 1:
+        return f"{float(value.reshape(())):.6g}"
+    width = max(len(f"{number:.4g}") for number in value.ravel()[:1000].tolist())
+    text = np.array2string(
+        value, threshold=SHOWN * SHOWN, edgeitems=3, max_line_width=110 - indent,
+        formatter={"float_kind": lambda number: f"{number:.4g}".rjust(width)},
+    )  # fmt: skip
+    return text.replace("\n", "\n" + " " * indent)
 
 
 def _written(row: Row, arguments: dict[str, Any]) -> Iterator[tuple[Tensor, Array]]:
