@@ -107,7 +107,16 @@ def prose(text: str | None) -> str:
 
 def mathml(lines: list[str]) -> str:
     """Lines of LaTeX as MathML, which every browser sets by itself, offline and without a script."""
-    return "\n".join(f'<div class="formula">{math(line, "block")}</div>' for line in lines)
+    return "\n".join(
+        f'<div class="formula">{"".join(math(part, "block") for part in parts_of(line))}</div>' for line in lines
+    )
+
+
+def parts_of(line: str) -> list[str]:
+    """Formulas side by side, each by itself, so that a narrow page can set them below each other."""
+    parts = [part.strip() for part in re.split(r"\\qquad|\\quad", line)]
+    whole = all(p.count("{") == p.count("}") and p.count(r"\begin") == p.count(r"\end") for p in parts)
+    return parts if whole else [line]
 
 
 def math(line: str, display: str = "inline") -> str:
@@ -152,8 +161,11 @@ def definition(f: Function) -> list[Function]:
     """What the oracle of f calls of its own module, in the order of the file, and the oracle itself."""
     found, waiting = {oracle_of(f)}, [oracle_of(f)]
     while waiting:
-        called = {getattr(decimal_oracles, name, None) for name in waiting.pop().__code__.co_names}
-        new = {g for g in called if inspect.isfunction(g) and g.__module__ == decimal_oracles.__name__} - found
+        words = {
+            node.id for node in ast.walk(ast.parse(inspect.getsource(waiting.pop()))) if isinstance(node, ast.Name)
+        }
+        called = {g for g in (getattr(decimal_oracles, word, None) for word in words) if inspect.isfunction(g)}
+        new = {g for g in called if g.__module__ == decimal_oracles.__name__} - found
         found |= new
         waiting += new
     return sorted(found, key=lambda g: g.__code__.co_firstlineno)

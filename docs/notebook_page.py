@@ -40,7 +40,7 @@ def page(book: Path) -> tuple[str, dict[str, bytes]]:
     folder = f"{book.stem}_files"
     pictures: dict[str, bytes] = resources["outputs"]
     for name in pictures:
-        text = text.replace(f"]({name})", f"]({folder}/{name})")
+        text = re.sub(rf"!\[\w+\]\({re.escape(name)}\)", f"![{book.stem}]({folder}/{name})", text)
     heading, rest = text.lstrip().split("\n", 1)
     said = (
         f"[下载这个笔记本]({book.name})，用 Jupyter 打开，自己运行、修改。"
