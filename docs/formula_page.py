@@ -114,7 +114,7 @@ def mathml(lines: list[str]) -> str:
 
 def parts_of(line: str) -> list[str]:
     """Formulas side by side, each by itself, so that a narrow page can set them below each other."""
-    parts = [part.strip() for part in re.split(r"\\qquad|\\quad", line)]
+    parts = [part.strip() for part in re.split(r"\\qquad|\\quad", line) if part.strip()]
     whole = all(p.count("{") == p.count("}") and p.count(r"\begin") == p.count(r"\end") for p in parts)
     return parts if whole else [line]
 
@@ -122,7 +122,9 @@ def parts_of(line: str) -> list[str]:
 def math(line: str, display: str = "inline") -> str:
     from latex2mathml.converter import convert
 
-    made = convert(line.replace(r"\mathrm{d}", r"\text{d}"), display=display)  # else a single letter leans
+    line = line.replace(r"\mathrm{d}", r"\text{d}")  # else a single letter leans
+    line = line.replace(r"\begin{aligned}", r"\begin{align*}").replace(r"\end{aligned}", r"\end{align*}")
+    made = convert(line, display=display)
     made = made.replace(' display="inline"', ' display="inline" displaystyle="true"')
     letters = r'(?:<mi mathvariant="normal">[^<]+</mi>){2,}'  # a name of several letters is one word, not a product
     made = re.sub(letters, lambda found: f"<mi>{re.sub('<[^>]+>', '', found[0])}</mi>", made)

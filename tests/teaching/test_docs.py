@@ -94,17 +94,19 @@ def test_a_wrong_rule_makes_no_page(monkeypatch):
         formula_page.proof(updates.adam)
 
 
-def test_a_notebook_is_a_page():
+@pytest.mark.parametrize("book", notebook_page.notebooks(), ids=lambda book: book.relative_to(ROOT / "notebooks"))
+def test_a_notebook_is_a_page(book):
     pytest.importorskip("nbconvert")
     pytest.importorskip("latex2mathml")
-    text, pictures = notebook_page.page(ROOT / "notebooks" / "01_backprop_by_hand.ipynb")
-    assert text.startswith("# 01 · Backpropagation by hand\n\n[Download the notebook](01_backprop_by_hand.ipynb)")
+    text, pictures = notebook_page.page(book)
+    assert re.match(rf"# 0\d · .+\n\n\[(Download the notebook|下载这个笔记本)\]\({book.name}\)", text)
     for path, picture in pictures.items():
         assert picture[:4] in (b"\x89PNG", b"<svg")
-        assert path.removeprefix("notebooks/") in text
+        assert f"]({'/'.join(Path(path).parts[-2:])})" in text
     assert len(pictures) >= 2
     prose = notebook_page.CODE.sub("", text)
     assert "$" not in prose  # all mathematics is set
+    assert ".ipynb)" not in text.replace(f"({book.name})", "", 1)
     for formula in re.findall(r"<math.*?</math>", text):
         ElementTree.fromstring(formula)
     assert '<details markdown="1">' in text
