@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -510,3 +511,15 @@ from numba import njit
 assert njit(lambda a: a @ a)(np.eye(3)).sum() == 3
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+
+
+def test_a_model_that_was_trained_holds_no_data():
+    """Neither the rows that it learned from nor those that it was judged by, even before garbage is collected."""
+    model = tn.Sequential([Dense(4, "tanh", input_shape=[COLUMNS]), Dense(1)])
+    model.compile("adam", "mse", backend="numba")
+    given = [np.ones(shape, np.float32) for shape in ((ROWS, COLUMNS), (ROWS, 1), (9, COLUMNS), (9, 1))]
+    watched = [weakref.ref(array) for array in given]
+    model.fit(given[0], given[1], validation_data=(given[2], given[3]), epochs=2, verbose=0)
+    model.evaluate(given[0], given[1], verbose=0)
+    del given
+    assert [ref() for ref in watched] == [None] * 4

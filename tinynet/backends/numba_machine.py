@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Machine:
         self.counter[...] = 0
         self.values = np.zeros((self.threads, -(-len(order) // self.batch)))
         self.rates: Array | None = None
-        self.given = (data, order, outputs)  # alive as long as addresses of them are about
+        self.given: Any = (data, order, outputs)  # alive as long as addresses of them are about
         for f in self.frames:
             f[F.STEP], f[F.ALIVE], f[F.VALUE] = network.step[0], 1, 0  # the bits of 0.0 are 0
             f[F.X], f[F.T], f[F.WEIGHTS] = (array_pointer(data[name]) for name in ("X", "T", "weights"))
@@ -81,6 +82,12 @@ class Machine:
             f[F.ORDER_START], f[F.ORDER_LENGTH] = array_pointer(order), len(order)
             f[F.VALUES] = array_pointer(self.values[f[F.THREAD]])
             f[F.NEXT] = f[F.STATUS] = f[F.TARGET] = f[F.RATES] = 0
+
+    def let_go(self) -> None:
+        """Forget the data, which may be large: a trained model does not keep them."""
+        self.given = None
+        for f in self.frames:
+            f[F.X] = f[F.T] = f[F.WEIGHTS] = f[F.OUTPUTS] = f[F.ORDER_START] = 0
 
     def rates_of(self, first: int, rates: list[float]) -> None:
         """The learning rates of the batches from `first` on."""
