@@ -192,7 +192,7 @@ def test_the_patient_is_chosen_by_rule_and_shown_as_asked(page: str, folder: Pat
     aside = story.put_aside(len(frame), None)
     risk = model.predict_proba(frame[aside])[:, 1]
     place = np.abs(risk - story.SHOWN_RISK).argmin()
-    assert f"<dd>{100 * risk[place]:.0f} % is the risk that the tumour is malignant</dd>" in page
+    assert f"<dd>the risk that the tumour is malignant: {100 * risk[place]:.0f} %</dd>" in page
     assert f"<dd>tumour: {frame['tumour'][aside].iloc[place]}</dd>" in page
 
 

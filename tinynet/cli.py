@@ -13,6 +13,7 @@ from typing import Any
 import tinynet
 from tinynet.tabular import card_command as card
 from tinynet.tabular import commands as models
+from tinynet.tabular import schema_command as schema
 from tinynet.tabular.explain import command as explain
 from tinynet.tabular.integrate import command as integrate
 from tinynet.tabular.quality import command as quality
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"tinynet {tinynet.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add(commands)
-    for tables in (models, explain, quality, integrate, card):
+    for tables in (quality, schema, integrate, models, explain, card):
         tables.add(commands)
     chosen = parser.parse_args(arguments)
     try:
@@ -54,6 +55,7 @@ def add(commands: Any) -> None:
     one.add_argument(
         "--peers", default="all", metavar="A,B", help='"all" that are installed (default), "none", or their names'
     )
+    one.add_argument("--tf32", action="store_true", help="with cupy: measure TF32, too, under names that say so")
     one.add_argument("--out", type=Path, default=Path("out"), help="folder for bench.json and bench.png")
     one.set_defaults(run=bench)
     one = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
@@ -87,7 +89,7 @@ def bench(chosen: argparse.Namespace) -> int:
                 return 2
     for name in asked:
         choose(name)
-    run(asked, others, chosen.quick, chosen.out)
+    run(asked, others, chosen.quick, chosen.tf32, chosen.out)
     return 0
 
 

@@ -54,6 +54,16 @@ def test_train_then_predict(folder, capsys):
     assert [row["predicted died"] for row in rows] == np.where(p > 0.5, "yes", "no").tolist()
     age = pd.read_csv(table)["age"]
     assert p[age > 70].mean() > p[age < 40].mean() + 0.3
+    assert main(["predict", str(model), table, "--keep", "visit_of", "age", "--remarks", "--out", str(risks)]) == 0
+    with open(risks, encoding="utf-8") as file:
+        kept = list(csv.DictReader(file))
+    assert list(kept[0]) == ["visit_of", "age", *rows[0], "remarks"]
+    source = pd.read_csv(table, dtype=str)
+    assert [row["visit_of"] for row in kept] == source["visit_of"].tolist()
+    assert [row["age"] for row in kept] == source["age"].tolist()
+    assert [row["remarks"] for row in kept] == ["; ".join(found) for found in tn.load(model).remarks(table)]
+    assert main(["predict", str(model), table, "--keep", "visit", "--out", str(risks)]) == 1
+    assert "did you mean 'visit_of'" in capsys.readouterr().err
     loaded = tn.load(model)
     assert "visit_of" not in loaded.schema.features
     np.testing.assert_allclose(loaded.predict_proba(table)[:, 1], p, atol=1e-12)
@@ -72,6 +82,25 @@ def test_cost_by_two_parts_with_a_schema_of_the_users_own(folder, capsys):
     assert tn.load(model).outcome.kind == "two-part"
     assert "marker" not in tn.load(model).schema.features
     assert (tn.load(model).predict(folder / "table.csv") > 0).all()
+
+
+def test_schema_evaluate_and_card_hand_their_files_on(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    who = ["table.csv", "--target", "died", "--group", "visit_of"]
+    assert main(["schema", *who, "--drop", "cost", "marker", "--out", "columns.toml"]) == 0
+    assert "visit_of  group" in capsys.readouterr().out
+    schema = Schema.load("columns.toml")
+    assert (schema.target, schema.group, schema.features) == ("died", "visit_of", ["age", "sex"])
+    assert main(["schema", "table.csv", "--drop", "mark"]) == 1
+    assert "did you mean 'marker'" in capsys.readouterr().err
+    assert main(["train", *who, "--schema", "columns.toml", "--out", "two.safetensors"]) == 0
+    assert tn.load("two.safetensors").schema.features == ["age", "sex"]
+    assert main(["evaluate", *who, "--schema", "columns.toml", "--json", "nowhere/numbers.json"]) == 1
+    assert "'nowhere'" in capsys.readouterr().err
+    assert main(["evaluate", *who, "--schema", "columns.toml", "--json", "numbers.json"]) == 0
+    assert "the numbers are in numbers.json" in capsys.readouterr().out
+    assert main(["card", "two.safetensors", "--evaluation", "numbers.json"]) == 0
+    assert "5-fold cross-validation" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 import tinynet as tn
 from tinynet import persistence
-from tinynet.tabular import TabularClassifier, TabularRegressor
+from tinynet.tabular import TabularClassifier, TabularRegressor, estimator
 from tinynet.tabular.facts import FEWEST, fingerprint, range_of
 from tinynet.tabular.frame import read
+from tinynet.tabular.preprocess import Preprocessor
 from tinynet.tabular.schema import Column, Schema
 
 N = 400
@@ -87,8 +89,8 @@ def regressors():
     return {loss: TabularRegressor(SCHEMA, loss=loss, **QUICK).fit(columns, y) for loss, y in settings.items()}
 
 
-def alone(path, rows, method):
-    """What a fresh process gives in which none of the blocked packages can be imported."""
+def alone(paths, rows):
+    """What a fresh process says of the rows, by each file; none of the blocked packages can be imported in it."""
     code = f"""
 import json, sys
 class Blocked:
@@ -97,10 +99,12 @@ class Blocked:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Blocked())
 import tinynet as tn
-rows = json.loads(sys.stdin.read())
-model = tn.load({str(path)!r})
-said = model.{method}(rows).tolist()
-json.dump([said, model.remarks(rows)], sys.stdout)
+rows, found = json.loads(sys.stdin.read()), []
+for path in {[str(path) for path in paths]!r}:
+    model = tn.load(path)
+    sure = model.conformal and (model.predict_set(rows) if model.classes else model.predict_interval(rows)).tolist()
+    found.append([model.answers(rows).tolist(), model.predict(rows).tolist(), sure, model.remarks(rows)])
+json.dump(found, sys.stdout)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(tn.__file__).parent.parent, input=json.dumps(rows), capture_output=True,
@@ -110,14 +114,29 @@ json.dump([said, model.remarks(rows)], sys.stdout)
     return json.loads(done.stdout)
 
 
-def test_a_machine_with_numpy_alone_gives_the_same_numbers_on_odd_rows(classifier, regressors, tmp_path):
-    models = [(classifier, "predict_proba"), (regressors["two-part"], "predict"), (regressors["quantile"], "predict")]
-    for model, method in models:
-        path = tmp_path / "model.safetensors"
-        model.save(path)
-        said, remarks = alone(path, ROWS, method)
-        np.testing.assert_allclose(said, getattr(model, method)(ROWS), rtol=0, atol=1e-6)
-        assert remarks == model.predictor_.remarks(ROWS)
+def test_a_machine_with_numpy_alone_gives_the_same_numbers_on_odd_rows(classifier, regressors, tmp_path, monkeypatch):
+    """For every kind of outcome, both calibrations and both scalings: answers, classes, sets, intervals and remarks."""
+    columns, risk, rng = stays()
+    several = rng.choice(["a", "b", "c"], N)
+    models = {"classes": classifier, **regressors}
+    models["isotonic"] = TabularClassifier(SCHEMA, calibrate="isotonic", **QUICK).fit(columns, several)
+    models["poisson"] = TabularRegressor(SCHEMA, loss="poisson", **QUICK).fit(columns, rng.poisson(9 * risk))
+    monkeypatch.setattr(estimator, "Preprocessor", partial(Preprocessor, numeric="quantile"))
+    models["quantile scaling"] = TabularRegressor(SCHEMA, **QUICK).fit(columns, risk)
+    assert any(feature.kind == "code" for feature in classifier.predictor_.preprocessor.features)  # an embedding
+    for name, model in models.items():
+        model.save(tmp_path / name)
+    for model, (answers, said, sure, remarks) in zip(
+        models.values(), alone([tmp_path / name for name in models], ROWS), strict=True
+    ):
+        own = model.predictor_
+        np.testing.assert_allclose(answers, own.answers(ROWS), rtol=0, atol=1e-6)
+        assert said == own.predict(ROWS).tolist() or np.allclose(said, own.predict(ROWS), rtol=0, atol=1e-6)
+        assert remarks == own.remarks(ROWS)
+        assert (sure is None) == (own.outcome.kind == "two-part")
+        if sure is not None:
+            expected = own.predict_set(ROWS) if own.classes else own.predict_interval(ROWS)
+            np.testing.assert_allclose(np.array(sure, float), expected.astype(float), rtol=0, atol=1e-6)
 
 
 def test_remarks_name_the_columns_and_what_became_of_them(classifier):
@@ -158,19 +177,19 @@ def test_few_training_rows_get_a_remark(classifier):
 
 
 @given(
-    st.lists(st.floats(-1e6, 1e6), min_size=2 * FEWEST, max_size=60), st.floats(1.0, 1e6), st.floats(1.0, 1e6)
+    st.lists(st.floats(-1e6, 1e6), min_size=FEWEST, max_size=60), st.floats(1.0, 1e6), st.floats(1.0, 1e6)
 )  # fmt: skip
 def test_no_range_tells_a_single_persons_extreme(values, more, still_more):
     """However far one person is away, the bound stays; and nearly all values are inside."""
     top = max(values)
     assert range_of(np.array([*values, top + more])) == range_of(np.array([*values, top + more + still_more]))
     low, high = range_of(np.array(values))
-    assert sum(low <= value <= high for value in values) >= len(values) - 2 * (FEWEST - 1)
+    assert sum(low <= value <= high for value in values) >= len(values) - 12  # 6 on each side
 
 
 def test_range_by_hand():
-    assert range_of(np.array([0.0] * 5 + [1, 2, 3, 4, 5, 6, 7, 8, 9, 100, np.nan])) == (0.0, 6.6)
-    assert range_of(np.arange(9.0)) is None
+    assert range_of(np.array([0.0] * 10 + [1, 2, 3, 4, 5, 6, 7, 8, 9, 100, np.nan])) == (0.0, 6.6)
+    assert range_of(np.arange(19.0)) is None
 
 
 def test_sets_cover_new_rows_and_travel(classifier, tmp_path):
@@ -272,7 +291,7 @@ def test_no_row_of_the_training_is_in_the_file():
 
 def test_no_edge_of_a_bin_is_one_patients_value():
     """One extreme number, planted: nothing in the file is it, scaled or not; five rows share the outermost edge."""
-    from tinynet.tabular.piecewise import CROWD, blurred
+    from tinynet.tabular.crowd import CROWD, blurred
 
     x = np.random.default_rng(0).normal(size=200)
     x[17] = 987.654321

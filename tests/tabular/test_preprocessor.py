@@ -154,7 +154,7 @@ def test_only_training_rows_are_looked_at(seed: int, other: int) -> None:
 
 def test_gaps_that_training_had_not() -> None:
     p = Preprocessor(Schema({"n": Column("numeric", range=(0.0, 9.0)), "k": Column("category")}), least=1)
-    p.fit({"n": [1, 2, 3.5], "k": ["a", "b", "c"]})
+    p.fit({"n": [1, 2, 2, 2, 2, 2, 3.5], "k": ["a", "b", "c", "a", "b", "c", "a"]})
     assert [f.name for f in p.features] == ["n", "k = a", "k = b", "k = c"]
     x = p.transform({"n": [2, None, np.inf, -np.inf, 10, -1], "k": [None, "d", "a", "b", "c", "?"]})
     assert (x[:, 0] == 0).all()  # the median, for gaps, infinities and what is out of range

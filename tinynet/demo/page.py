@@ -7,9 +7,8 @@ from typing import Any
 
 import tinynet
 from tinynet.demo.story import APART, DRAWS, FOLDS, MEMBERS, Story
-from tinynet.tabular import figures, report
+from tinynet.tabular import card, figures, report
 from tinynet.tabular.evaluation import Evaluation
-from tinynet.tabular.explain import Explanation
 from tinynet.tabular.quality.page import mark
 from tinynet.tabular.quality.report import Finding
 from tinynet.tabular.report import figure
@@ -24,9 +23,27 @@ ul.findings { list-style: none; padding: 0; margin: .4rem 0; } ul.findings li { 
 code { background: #f1f1ee; padding: .1rem .3rem; border-radius: 4px; overflow-wrap: anywhere; }
 pre { background: #f1f1ee; padding: .7rem .9rem; border-radius: 6px; overflow-x: auto; } pre code { padding: 0; }
 dd { overflow-wrap: anywhere; }
+.wide svg { min-width: 38rem; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
 """
 MOST_COLUMNS = 8
+WORDS = {
+    "AUROC": "of one person with the event and one without it, how often the one with it has the higher risk; 1 is "
+    "always, .5 is chance",
+    "mean absolute error": "how far the predictions are from what happened, on average, in the outcome's unit",
+    "cross-validation": "the persons are parted into folds, and each fold is predicted by networks that learned from "
+    "the other folds only",
+    "95 % interval": "where the true number lies, as far as so many persons can tell; where that of a difference holds "
+    "0, no difference is shown",
+    "logistic regression, ridge": "the simple models: a weighted sum of the columns",
+    "HistGradientBoosting": "a strong rival: hundreds of small decision trees, scikit-learn's",
+    "calibration": "of those with a predicted risk of 20 %, does the event come to 20 %? A slope of 1 is right; "
+    "below 1 the risks are too extreme, above 1 too timid",
+    "net benefit": "true alarms less false ones, where the risk from which one would act says what a false one counts",
+    "loss, epoch": "what training makes smaller; one time through all rows",
+    "log-odds": "a scale for risks: 0 is 50 %, and each 0.7 more doubles the odds",
+    "leak": "a column that knows the answer already, such as one written after the outcome",
+}
 
 
 def page(stories: list[Story], absent: list[str]) -> str:
@@ -45,10 +62,10 @@ def page(stories: list[Story], absent: list[str]) -> str:
     )
     left = "".join(f"<p>{escape(one)}</p>" for one in absent)
     about = (
-        "<p>Networks learn from real, public health data, and are judged by persons that they never met, beside simple "
-        "models. Where a simple model is as good, the page says so. Each table goes through the same six steps; "
-        f"nothing was chosen by the results. Validation has {FOLDS} folds and an ensemble {MEMBERS} networks of each "
-        f"of two kinds; intervals are 95 %, from {DRAWS:,} bootstrap draws.</p>"
+        "<p>Small neural networks learn from real, public health data, and are judged by persons that they never met, "
+        "beside simple models. Where a simple model is as good, the page says so. Each table goes through the same six "
+        f"steps; nothing was chosen by the results. Validation has {FOLDS} folds and an ensemble {MEMBERS} networks of "
+        f"each of two kinds; intervals are 95 %, from {DRAWS:,} bootstrap draws.</p>{words()}"
     )
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -58,6 +75,12 @@ def page(stories: list[Story], absent: list[str]) -> str:
         "public and come inside Python packages. For research and teaching, not for the care of patients.</p></footer>"
         "\n</main>\n</body>\n</html>\n"
     )
+
+
+def words() -> str:
+    """What a reader may not know, one sentence each."""
+    body = "".join(f"<dt>{escape(word)}</dt><dd>{escape(said)}</dd>" for word, said in WORDS.items())
+    return f"<details><summary>The words of this page, in one sentence each</summary><dl>{body}</dl></details>"
 
 
 def chapter(s: Story) -> str:
@@ -113,8 +136,12 @@ def features(s: Story) -> str:
     for name, why in s.of.after.items():
         reasons.setdefault(why, []).append(f"<code>{escape(name)}</code>")
     lines = "".join(f"<li>{', '.join(names)}: {escape(why)}</li>" for why, names in reasons.items())
-    return text + (f"<p>Left out, since they would give the answer away or not be known in time:</p><ul>{lines}</ul>"
-                   if lines else "")  # fmt: skip
+    text += (f"<p>Left out, since they would give the answer away or not be known in time:</p><ul>{lines}</ul>"
+             if lines else "")  # fmt: skip
+    cells = [[f"<code>{escape(row[0])}</code>", *(f"<td>{escape(cell)}</td>" for cell in row[1:])]
+             for row in card.columns(s.model)]  # fmt: skip
+    head = ["column", "what it is", "missing", "nearly all persons have"]
+    return f"{text}<details><summary>All columns that are learned from</summary>{report.table(head, cells)}</details>"
 
 
 def built(s: Story) -> str:
@@ -165,9 +192,12 @@ def weights(s: Story) -> str:
 
 def said(s: Story) -> str:
     """The patient's answer in words."""
-    if s.model.classes:
-        return f"{100 * s.patient.answer:.0f} % is {s.of.asked}"
-    return f"{s.patient.answer:,.0f} {s.of.unit}".strip() + f" is {s.of.asked}"
+    return f"{s.of.asked}: {amount(s, s.patient.answer)}"
+
+
+def amount(s: Story, value: float) -> str:
+    """A risk or an amount, as people write it."""
+    return f"{100 * value:.0f} %" if s.model.classes else f"{value:,.0f} {s.of.unit}".strip()
 
 
 def patient(s: Story) -> str:
@@ -186,19 +216,23 @@ def patient(s: Story) -> str:
     rule = "risk is nearest to 75 %" if s.model.classes else "predicted amount is nearest to the highest tenth"
     return (
         f"<p>The model for use learned from the other persons; one in {APART} was put aside. Shown is the one of them "
-        f"whose {rule}.</p><dl>{body}</dl>{why(p.why)}"
+        f"whose {rule}.</p><dl>{body}</dl>{why(s)}"
     )
 
 
-def why(e: Explanation) -> str:
+def why(s: Story) -> str:
     """The answer taken apart."""
-    return figure(
+    e = s.patient.why
+    drawn = figure(
         "Why this answer",
         figures.drawn(e.draw, 9.2, e.height),
-        "Integrated gradients from the reference patient, who has the training rows' median numbers and most frequent "
-        f"kinds; the parts add up to the difference of the scores, but for {abs(e.residual):.1g}. They say what the "
-        "model goes by, not what causes the outcome; columns that say the same share their part.",
+        "What makes the difference from a reference patient, who has the middle value of each number, the most "
+        f"frequent kind of each other column, and the answer {amount(s, e.reference_answer)}; this patient has "
+        f"{amount(s, e.answer)}. The parts add up to the difference but for {abs(e.residual):.1g} (integrated "
+        "gradients). They say what the model goes by, not what causes the outcome; columns that say the same share "
+        "their part.",
     )
+    return f'<div class="scroll wide">{drawn}</div>'
 
 
 def short(value: Any) -> str:
@@ -209,12 +243,17 @@ def deployed(s: Story) -> str:
     """The file, and the proof."""
     size = s.file.stat().st_size / 1000
     method = "predict_proba" if s.model.classes else "predict"
-    code = f'model = tinynet.load("{s.file.name}")\nmodel.{method}(rows), model.remarks(rows)'
+    code = (
+        f'import tinynet\nmodel = tinynet.load("{s.file.name}")\n'
+        f"model.{method}(rows)   # rows: a frame, a dictionary of columns, a list of dictionaries, or an array\n"
+        "model.remarks(rows)   # for each row, what is missing, unknown or out of range"
+    )
     same = "digit for digit the same" if not s.gap else f"with a largest difference of {s.gap:.0e}"
     return (
         f"<p>The model is one file, <code>{escape(s.file.name)}</code>, {size:,.0f} kB, without any row of the data: "
         "schema, scaling, networks, calibration, and what it knows of its training. Proof: a new Python process that "
         f"can import {' and '.join(s.loaded)} only loaded it and answered for all persons put aside, "
-        f"{same}. Its model card, with a TRIPOD+AI skeleton, is <code>{s.of.name}.md</code>.</p>"
+        f"{same}. Its model card, with a TRIPOD+AI skeleton, is <code>{s.of.name}.md</code>; both are "
+        "beside this page. No value of the table that fewer than five persons have is in the file.</p>"
         f"<pre><code>{escape(code)}</code></pre>"
     )

@@ -76,10 +76,15 @@ def packaged(package: str, file: str) -> Any:
 
 
 def insurance() -> Any:
-    """The years of some persons."""
+    """The years of some persons, in words where the names are short."""
     frame = packaged("statsmodels", "datasets/randhie/src/randhie.csv")
     persons = np.random.default_rng(0).permutation(np.unique(frame["zper"]))[:PERSONS]
-    return frame[frame["zper"].isin(persons)].reset_index(drop=True)
+    names = {"zper": "person", "coins": "coinsurance_percent", "xage": "age", "educdec": "education_years",
+             "num": "family_size", "mhi": "mental_health_index", "disea": "chronic_diseases",
+             "physlm": "physical_limitation", "ghindx": "general_health_index", "mdeoff": "maximum_expense_offered",
+             "pioff": "incentive_to_take_part", "linc": "log_income", "hlthg": "health_good", "hlthf": "health_fair",
+             "hlthp": "health_poor", "meddol": "cost"}  # fmt: skip
+    return frame[frame["zper"].isin(persons)].reset_index(drop=True).rename(columns=names)
 
 
 def within(frame: Any, time: str, event: str, name: str) -> Any:
@@ -91,12 +96,25 @@ def within(frame: Any, time: str, event: str, name: str) -> Any:
 
 
 def registry() -> Any:
-    return within(packaged("lifelines", "datasets/gbsg2.csv"), "time", "cens", "relapse")
+    """In words."""
+    names = {"horTh": "hormone_therapy", "menostat": "menopause", "tsize": "tumour_size_mm", "tgrade": "tumour_grade",
+             "pnodes": "positive_nodes", "progrec": "progesterone_receptor", "estrec": "oestrogen_receptor",
+             "time": "days", "cens": "event"}  # fmt: skip
+    return within(packaged("lifelines", "datasets/gbsg2.csv").rename(columns=names), "days", "event", "relapse")
 
 
 def trial() -> Any:
+    """In words, the treatments too."""
     frame = packaged("lifelines", "datasets/ACTG175.csv").drop(columns="Unnamed: 0")
-    return within(frame, "days", "cens", "progressed")
+    names = {"wtkg": "weight_kg", "hemo": "haemophilia", "drugs": "injected_drugs", "karnof": "karnofsky_score",
+             "oprior": "other_therapy_before", "z30": "zidovudine_last_30_days", "zprior": "zidovudine_before",
+             "preanti": "days_treated_before", "str2": "treated_before", "strat": "treated_before_stratum",
+             "symptom": "symptoms", "treat": "more_than_zidovudine", "arms": "treatment", "cens": "event",
+             "offtrt": "off_treatment", "cd40": "cd4_cells", "cd420": "cd4_cells_week_20", "cd496": "cd4_cells_week_96",
+             "cd80": "cd8_cells", "cd820": "cd8_cells_week_20", "r": "cd4_week_96_known"}  # fmt: skip
+    arms = {0: "zidovudine", 1: "zidovudine, didanosine", 2: "zidovudine, zalcitabine", 3: "didanosine"}
+    frame = frame.rename(columns=names)
+    return within(frame.assign(treatment=frame["treatment"].map(arms)), "days", "event", "progressed")
 
 
 OUTCOME = "part of the outcome"
@@ -121,21 +139,22 @@ SETS = [
         "Women with node-positive breast cancer, followed up by the German Breast Cancer Study Group (GBSG-2, "
         "Schumacher et al. 1994; in lifelines). Those lost before two years are left out.",
         "relapse", "the risk of relapse or death within two years", registry, "lifelines",
-        after={"time": OUTCOME, "cens": OUTCOME},
+        after={"days": OUTCOME, "event": OUTCOME},
     ),
     HealthSet(
         "drug_trial", "randomised drug trial", "Will HIV disease progress within two years?",
         "Adults with HIV in the ACTG 175 trial of four treatments (Hammer et al. 1996; in lifelines). Those lost "
         "before two years are left out.",
         "progressed", "the risk of progression or death within two years", trial, "lifelines",
-        after={"days": OUTCOME, "cens": OUTCOME, "offtrt": LATER, "r": LATER, "cd420": LATER, "cd496": LATER,
-               "cd820": LATER, "pidnum": "the patient's number"},
+        after={"days": OUTCOME, "event": OUTCOME, "off_treatment": LATER, "cd4_week_96_known": LATER,
+               "cd4_cells_week_20": LATER, "cd4_cells_week_96": LATER, "cd8_cells_week_20": LATER,
+               "pidnum": "the patient's number"},
     ),
     HealthSet(
         "insurance", "insurance: costs", "What will a person's medical care cost in a year?",
         f"Years of {PERSONS:,} persons, drawn at random from the 5,912 of the RAND Health Insurance Experiment, the "
         "randomised trial of cost sharing (public domain; in statsmodels).",
-        "meddol", "the medical cost of a year", insurance, "statsmodels", "cost", "zper",
+        "cost", "the medical cost of a year", insurance, "statsmodels", "cost", "person",
         dict.fromkeys(PARTS, "part of the cost, or counted with it"), "dollars",
     ),
 ]  # fmt: skip

@@ -183,13 +183,16 @@ def chosen(model: Predictor, asked: list[dict[str, Any]], y: Array) -> Patient:
     place = int(np.abs(answers - aim).argmin())
     row = [asked[place]]
     if model.classes:
-        labels = [str(label) for label, inside in zip(model.classes, model.predict_set(row)[0], strict=True) if inside]
-        sure = f"with 90 % coverage, not ruled out: {' and '.join(labels)}"
-        if not labels:
-            sure = "with 90 % coverage, no class fits: answers between the classes were rare among the rows held out"
+        inside = model.predict_set(row)[0]
+        left = [str(label) for label, one in zip(model.classes, inside, strict=True) if one]
+        out = [str(label) for label, one in zip(model.classes, inside, strict=True) if not one]
+        sure = f"{' and '.join(out) or 'nothing'} can be ruled out, {' and '.join(left)} cannot"
+        if not left:
+            sure = "neither fits well: answers between the classes were rare among the persons held out"
+        sure += "; in 9 of 10 persons, what is true is not ruled out"
     elif model.conformal is not None:
         low, high = model.predict_interval(row)[0]
-        sure = f"90 % interval: {low:,.0f} to {high:,.0f}"
+        sure = f"from {low:,.0f} to {high:,.0f}; in 9 of 10 persons, what is true lies in such an interval"
     else:
         sure = "no interval: for so skewed a cost it would be as long as the rare large costs"
     truth = f"{model.target}: {y[place] if model.classes else format(y[place], ',.0f')}"

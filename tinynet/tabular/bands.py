@@ -32,13 +32,15 @@ def band(text: str) -> tuple[float, float] | None:
     return None
 
 
-def midpoints(texts: list[str]) -> list[float]:
+def midpoints(texts: list[str], levels: list[str] | None = None) -> list[float]:
     """Each level's number: a number itself, an interval its middle, an open one its end and half a usual width beyond.
 
-    The usual width is the median of the closed intervals', 0 where there are none. NaN for what is no level.
+    The usual width is the median of the closed intervals' among `levels` (default: the texts), 0 where there are none.
+    NaN for what is no level.
     """
     found = [band(text) for text in texts]
-    widths = sorted(high - low for low, high in filter(None, found) if math.isfinite(high - low))
+    known = found if levels is None else map(band, levels)
+    widths = sorted(high - low for low, high in filter(None, known) if math.isfinite(high - low))
     half = widths[len(widths) // 2] / 2 if widths else 0.0
     out = []
     for text, ends in zip(texts, found, strict=True):

@@ -1,7 +1,6 @@
 """The model card and the TRIPOD+AI skeleton: what the file and an evaluation know, and what authors must add.
 
-Sources: M. Mitchell et al., Model cards for model reporting, FAT* 2019; G. S. Collins et al., TRIPOD+AI statement, BMJ
-2024;385:e078378, whose 27 items are named here in short; the statement has their full words.
+Sources: M. Mitchell et al., Model cards for model reporting, FAT* 2019; TRIPOD+AI as in `tripod`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any
 from tinynet.tabular.evaluation import number
 from tinynet.tabular.facts import Facts
 from tinynet.tabular.predictor import Predictor
+from tinynet.tabular.tripod import checklist
 
 OPEN = "To be filled in by the authors: "
 KINDS = {
@@ -53,8 +53,10 @@ def card(model: Predictor, evaluation: Mapping[str, Any] | None = None) -> str:
         *section("How sure one answer is", sure(model)),
         *section("Limits", limits(model, evaluation)),
         "## TRIPOD+AI: what a report of this model must say",
-        "The items of the statement (Collins et al., BMJ 2024;385:e078378) in short.",
-        table(["item", "", "what is known"], tripod(model, evaluation)),
+        "The 27 items of the statement (Collins et al., BMJ 2024;385:e078378, doi:10.1136/bmj-2023-078378) with their "
+        "parts, in short words of our own; the full words, and the form to hand in, are at "
+        "https://www.tripod-statement.org. D: of the development of a model; E: of its evaluation.",
+        *checklist(tripod(model, evaluation), table, OPEN + "all of it"),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -212,48 +214,59 @@ def limits(model: Predictor, evaluation: Mapping[str, Any] | None) -> list[str]:
 # ------------------------------------------------------------------------------------------------------- TRIPOD+AI
 
 
-def tripod(model: Predictor, evaluation: Mapping[str, Any] | None) -> list[list[str]]:
-    """(number, item, what is known) of the 27 items."""
-    facts, outcome = model.facts, model.target or "the outcome"
-    size = f"{facts.rows:,} rows" if facts else OPEN + "number of rows"
+def tripod(model: Predictor, evaluation: Mapping[str, Any] | None) -> dict[str, str]:
+    """What is known of the items of TRIPOD+AI, by number; the others are the authors' alone."""
+    facts, outcome, schema = model.facts, model.target or "the outcome", model.schema
     events = f"; {shares(model, facts)}" if facts and facts.shares else ""
+    size = f"{facts.rows:,} rows{events}" if facts else OPEN + "number of rows"
     gapped = sum(share > 0 for share in facts.missing.values()) if facts else 0
-    validated = evaluation["facts"]["split"] if evaluation else ""
-    results = "; ".join(evaluation["verdict"]) if evaluation else OPEN + "performance with intervals"
+    aside = [name for name in schema.columns if name not in schema.features and name != schema.target]
     known = {
-        "1": ("Title", OPEN + f"development or evaluation of a model, its population, and {outcome}"),
-        "2": ("Abstract", OPEN + "see TRIPOD+AI for Abstracts"),
-        "3": ("Background: context, care pathway, health inequalities", OPEN + "why this model"),
-        "4": ("Objectives", OPEN + "development, evaluation or both"),
-        "5": ("Data: sources and dates", OPEN + "where from, from when until when"),
-        "6": ("Participants: setting, eligibility, treatments", OPEN + "who, where, treated how"),
-        "7": ("Data preparation", "gaps, kinds and numbers as under “How it was made”"),
-        "8": ("Outcome", f"{outcome}; " + OPEN + "definition, time horizon, who assessed it, blinded or not"),
-        "9": ("Predictors", f"{len(model.schema.features)} columns, listed above; " + OPEN + "how they were measured"),
-        "10": ("Sample size", f"{size}{events}; " + OPEN + "how the size was arrived at"),
-        "11": ("Missing data", f"{gapped} of {len(model.schema.features)} columns have gaps, filled and marked"
-               if facts else OPEN + "gaps and how they were handled"),
-        "12": ("Analytical methods", f"{members(model)}; "
-               + (f"validation: {validated}" if validated else OPEN + "internal validation")),
-        "13": ("Class imbalance", "no class weights, so that risks stay calibrated"
-               if facts and "class_weight" in facts.settings and facts.settings["class_weight"] is None
-               else "does not apply: an amount is predicted" if not model.classes
-               else OPEN + "whether classes were weighted, and recalibrated"),
-        "14": ("Fairness", OPEN + "what was done for it and why"),
-        "15": ("Model output", KINDS[model.outcome.kind] + "; no threshold is in the file"),
-        "16": ("Training against evaluation", OPEN + "differences of setting, eligibility, outcome and predictors"),
-        "17": ("Ethical approval", OPEN + "committee, consent or waiver"),
-        "18": ("Open science: funding, conflicts, protocol, registration, data, code",
-               OPEN + "each of them; the model file is complete and opens with NumPy alone"),
-        "19": ("Patient and public involvement", OPEN + "who was involved and how, or nobody"),
-        "20": ("Participants: flow and characteristics", f"{size}{events}; " + OPEN + "flow and a table 1"),
-        "21": ("Model development: numbers in each analysis", f"{size}{events}"),
-        "22": ("Model specification", f"the file itself: {members(model)}"),
-        "23": ("Model performance", results),
-        "24": ("Model updating", OPEN + "whether the model was updated, and its results then"),
-        "25": ("Interpretation", OPEN + "what the results mean, with fairness and earlier studies"),
-        "26": ("Limitations", OPEN + "sample, overfitting, gaps, and what they do to bias and generalisability"),
-        "27": ("Usability in current care: poor inputs, users, next steps",
-               "missing, unknown and out-of-range inputs are named by `remarks`; " + OPEN + "users and next steps"),
+        "1": f"outcome: {outcome}; " + OPEN + "the title",
+        "4": "development" + (" and internal validation" if evaluation else "") + "; " + OPEN + "anything else",
+        "7": "gaps, kinds and numbers as under “How it was made”, by the same rules for everybody; "
+             + OPEN + "quality checks (`python -m tinynet quality` makes a report)",
+        "8a": f"{outcome}; " + OPEN + "definition, time horizon, how and when assessed",
+        "9a": f"{len(schema.features)} columns were learned from, none chosen by the outcome"
+              + (f"; not used: {', '.join(aside)}" if aside else "") + "; " + OPEN + "why these columns",
+        "9b": "the columns are listed under “What it needs”; " + OPEN + "how and when they were measured",
+        "10": f"{size}; " + OPEN + "how the size was arrived at",
+        "11": (f"{gapped} of {len(schema.features)} columns have gaps; a gap becomes the median and a mark, or a kind "
+               "of its own, and no row is left out for it; " if facts else "") + OPEN + "why values are missing",
+        "12a": f"each network learned from a part of the rows and stopped by another; {members(model)}"
+               + (f"; judged by {evaluation['facts']['split']}" if evaluation else "; " + OPEN + "how it was judged"),
+        "12b": "numbers are scaled and cut into pieces at quantiles; up to "
+               f"{model.preprocessor.onehot} kinds have a column each, more an embedding",
+        "12c": "ensemble of additive and deep networks, settings as under “How it was made”; "
+               + OPEN + "why this type, and whether settings were tuned",
+        "12d": ("the rows of one person stayed together; " if facts and facts.persons is not None else "")
+               + OPEN + "clusters",
+        "12f": OPEN + "none is in the file, unless you recalibrated it",
+        "12g": "`tinynet.load(FILE).predict(TABLE)`, with NumPy alone",
+        "13": "no class weights, so that risks stay calibrated"
+              if facts and "class_weight" in facts.settings and facts.settings["class_weight"] is None
+              else "does not apply: an amount is predicted" if not model.classes
+              else OPEN + "whether classes were weighted, and recalibrated",
+        "15": KINDS[model.outcome.kind] + "; no threshold is in the file"
+              + (", `predict` gives the most probable class" if model.classes else ""),
+        "18e": "no row of the data is in the file; " + OPEN + "whether and where others get the data",
+        "18f": (f"tinynet {facts.version}, MIT licence; " if facts else "") + OPEN + "your own code",
+        "20a": f"{size}; " + OPEN + "flow (`python -m tinynet integrate` counts what each rule removed), follow-up",
+        "20b": "share of gaps by column under “What it needs”; "
+               + OPEN + "a table 1 (`python -m tinynet integrate` makes one)",
+        "21": f"development: {size}"
+              + (f"; evaluation: {evaluation['facts']['evaluated']:,} rows" if evaluation else ""),
+        "22": f"the file itself: {members(model)}; " + OPEN + "licence and limits of use",
+        "23a": "; ".join(evaluation["verdict"]) if evaluation else OPEN + "performance with intervals",
+        "26": " ".join([*(evaluation["caveats"] if evaluation else []), OPEN + "further limitations"]),
+        "27a": "`remarks` names each row's missing, unknown and out-of-range input; gaps are filled and marked; "
+               + OPEN + "from how many gaps on the answer should not be used",
     }  # fmt: skip
-    return [[place, item, said] for place, (item, said) in known.items()]
+    if evaluation:
+        named = ", ".join(next(iter(evaluation["models"].values()))["measures"])
+        known["12e"] = (
+            f"{named}; beside {', '.join(list(evaluation['models'])[1:]) or 'no other model'}; " + OPEN + "why"
+        )
+        if facts and facts.rows == evaluation["facts"]["rows"]:
+            known["16"] = "internal validation: as many rows as were learned from; " + OPEN + "is it the same table"
+    return known

@@ -17,7 +17,8 @@ OTHER = "(other)"
 class Vocabulary:
     """kind -> 0 for a gap, 1 for rare and unknown kinds, 2, 3, ... for the kinds known, most frequent first.
 
-    A kind is known where at least `least` training rows have it. As features:
+    A kind is known where at least `least` persons have it in training rows (rows, where no persons are given), so that
+    a file names no kind by which one person could be told. As features:
     two kinds, one column: -1 and 1, 0 for others, and an indicator of gaps where training rows have any;
     up to `onehot` kinds, a column each, one for the others where any were rare, and one for gaps where there were any;
     more kinds, one column of codes for an Embedding with kinds + 2 codes.
@@ -30,18 +31,23 @@ class Vocabulary:
 
     @classmethod
     def fitted(
-        cls, name: str, origin: str, known: list[str | None], places: Array, least: int, onehot: int
-    ) -> Vocabulary:
-        """From the different kinds (None is a gap) and the training rows' places among them, -1 for a gap."""
-        counts: dict[str, int] = {}
-        gaps = int((places < 0).sum())
-        for kind, count in zip(known, np.bincount(places[places >= 0], minlength=len(known)).tolist(), strict=True):
-            if kind is None:
-                gaps += count
-            elif count:
-                counts[kind] = counts.get(kind, 0) + count
+        cls, name: str, origin: str, known: list[str | None], places: Array, least: int, onehot: int,
+        person: Array | None = None,
+    ) -> Vocabulary:  # fmt: skip
+        """From the different kinds (None is a gap) and the training rows' places among them, -1 for a gap.
+
+        `person` (n,) says whose the rows are.
+        """
+        different = list(dict.fromkeys(kind for kind in known if kind is not None))
+        number = {kind: i for i, kind in enumerate(different)}
+        rows = np.array([*(-1 if kind is None else number[kind] for kind in known), -1], np.intp)[places]
+        filled = rows >= 0
+        pairs = rows[filled]
+        if person is not None:
+            pairs = np.unique(np.column_stack([pairs, person[filled]]), axis=0)[:, 0]
+        counts = dict(zip(different, np.bincount(pairs, minlength=len(different)).tolist(), strict=True))
         kinds = sorted((k for k, c in counts.items() if c >= least), key=lambda k: (-counts[k], k))
-        return cls(name, origin, kinds, gaps > 0, len(kinds) < len(counts), onehot)
+        return cls(name, origin, kinds, not bool(filled.all()), len(kinds) < len(counts), onehot)
 
     @property
     def form(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
+from tinynet.tabular.cells import spelled
 from tinynet.tabular.encoders import numbers
 from tinynet.tabular.frame import Columns, read, read_chunks
 from tinynet.tabular.labelled import as_classes, labelled
@@ -55,6 +57,7 @@ def add(commands: Any) -> None:
             )
             continue
         one.add_argument("--report", type=Path, metavar="FILE", help="an HTML page to read, from 5-fold validation")
+        one.add_argument("--json", type=Path, metavar="FILE", help="the validation's numbers, for card --evaluation")
         if name == "train":
             one.add_argument("--out", type=Path, default=Path("model.safetensors"), help="default: model.safetensors")
             one.add_argument("--save-schema", metavar="FILE", help="write the schema that was used, to read and edit")
@@ -65,12 +68,15 @@ def add(commands: Any) -> None:
     one.add_argument("model", metavar="MODEL", help="the file that train wrote")
     one.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
     one.add_argument("--out", type=Path, help="a CSV file; default: standard output")
+    one.add_argument(
+        "--keep", metavar="COLUMN", nargs="+", default=[], help="columns written in front, as the row's id"
+    )
+    one.add_argument("--remarks", action="store_true", help="a column more: what is missing, unknown or out of range")
     one.set_defaults(run=predict)
 
 
 def train(chosen: argparse.Namespace) -> None:
-    for path in (chosen.out, chosen.report):
-        refuse_missing_folder(path)
+    refuse_lost(chosen.out, chosen.report, chosen.json)
     job, start = prepared(chosen), time.perf_counter()
     estimator = job.estimator.fit(job.table, job.y, groups=job.groups)
     estimator.predictor_.target = chosen.target
@@ -79,7 +85,7 @@ def train(chosen: argparse.Namespace) -> None:
     if chosen.save_schema:
         estimator.predictor_.schema.save(chosen.save_schema)
         print(f"the schema is in {chosen.save_schema}")
-    if chosen.report is not None:
+    if chosen.report is not None or chosen.json is not None:
         judge(chosen, job)
     else:
         print("how good it is, beside simple models: give --report report.html")
@@ -89,7 +95,7 @@ def mislabels(chosen: argparse.Namespace) -> None:
     """Train, and rank the rows by how much the model doubts their labels; numbers are those of the file's rows."""
     from tinynet.tabular.mislabels import likely_mislabels
 
-    refuse_missing_folder(chosen.out)
+    refuse_lost(chosen.out)
     job = prepared(chosen)
     found = likely_mislabels(job.estimator.fit(job.table, job.y, groups=job.groups), job.table, job.y)
     print(found.told(job.rows))
@@ -105,7 +111,15 @@ def mislabels(chosen: argparse.Namespace) -> None:
 
 
 def evaluate(chosen: argparse.Namespace) -> None:
+    refuse_lost(chosen.report, chosen.json)
     judge(chosen, prepared(chosen))
+
+
+def refuse_lost(*paths: Path | None) -> None:
+    """Raises FileNotFoundError where a file would have no folder: before the work, not after it."""
+    for path in paths:
+        if path is not None and not path.resolve().parent.is_dir():
+            raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
 
 
 def judge(chosen: argparse.Namespace, job: Job) -> None:
@@ -126,6 +140,9 @@ def judge(chosen: argparse.Namespace, job: Job) -> None:
     if chosen.report is not None:
         found.report(chosen.report)
         print(f"the report is in {chosen.report}")
+    if chosen.json is not None:
+        chosen.json.write_text(found.to_json() + "\n", encoding="utf-8")
+        print(f"the numbers are in {chosen.json}")
 
 
 class Job(NamedTuple):
@@ -206,20 +223,32 @@ def predict(chosen: argparse.Namespace) -> None:
         for i, part in enumerate(read_chunks(chosen.data)):
             if not part.count:
                 continue
+            for name in chosen.keep:
+                if name not in part:
+                    raise KeyError(unknown("column", name, list(part)))
             said = model.answers(part)
             if i == 0:
-                writer.writerow(header(model, target))
-            columns = said.reshape(part.count, -1)
+                writer.writerow([*chosen.keep, *header(model, target), *(["remarks"] if chosen.remarks else [])])
+            found = said.reshape(part.count, -1)
+            cells = [[plain(value) for value in part[name].tolist()] for name in chosen.keep]
             if model.classes:
-                labels = [model.classes[place] for place in columns.argmax(axis=1)]
-                writer.writerows([label, *map(repr, row)] for label, row in zip(labels, columns.tolist(), strict=True))
-            else:
-                writer.writerows(map(repr, row) for row in columns.tolist())
+                cells.append([model.classes[place] for place in found.argmax(axis=1)])
+            cells += [list(map(repr, column)) for column in found.T.tolist()]
+            if chosen.remarks:
+                cells.append(list(map("; ".join, model.remarks(part))))
+            writer.writerows(zip(*cells, strict=True))
             rows += part.count
     if not rows:
         raise ValueError(f"{Path(chosen.data).name} has no rows")
     if chosen.out is not None:
         print(f"{rows} rows predicted; they are in {chosen.out}")
+
+
+def plain(value: Any) -> str:
+    """A cell as it was; nothing for a gap."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else spelled(value) if math.isfinite(value) else repr(value)
+    return value or ""
 
 
 def header(model: Any, target: str) -> list[str]:
@@ -231,17 +260,12 @@ def header(model: Any, target: str) -> list[str]:
     return [f"predicted {target}"]
 
 
-def refuse_missing_folder(path: Path | None) -> None:
-    if path is not None and not path.resolve().parent.is_dir():
-        raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
-
-
 @contextmanager
 def opened(path: Path | None) -> Iterator[TextIO]:
     """The file to write to; standard output where there is none."""
     if path is None:
         yield sys.stdout
         return
-    refuse_missing_folder(path)
+    refuse_lost(path)
     with open(path, "w", encoding="utf-8", newline="") as stream:
         yield stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tinynet.tabular import codes, dates
 from tinynet.tabular.bands import midpoints
 from tinynet.tabular.category import Vocabulary
 from tinynet.tabular.cells import LARGEST, distinct, looked_up, number, spelled
+from tinynet.tabular.crowd import blurred, ranked
 from tinynet.tabular.features import Feature
 from tinynet.tabular.frame import Columns
 from tinynet.tabular.lists import items
@@ -40,11 +42,14 @@ class Number:
         self.reference, self.scale = reference, scale
 
     @classmethod
-    def fitted(cls, name: str, schema: Schema, table: Columns, scaling: str, reference: str | None = None) -> Number:
+    def fitted(
+        cls, name: str, schema: Schema, table: Columns, scaling: str, person: Array | None, reference: str | None = None
+    ) -> Number:
         values = values_of(name, schema, table, reference)
-        finite = values[~np.isnan(values)]
-        fill = float(np.median(finite)) if len(finite) else 0.0
-        gaps = len(finite) < len(values) and schema[name].role != "ordinal"  # an ordinal's kinds hold its gap
+        known = ~np.isnan(values)
+        finite = ranked(values[known], None if person is None else person[known])
+        (fill,) = blurred(finite, np.array([0.5])).tolist() or [0.0]
+        gaps = not known.all() and schema[name].role != "ordinal"  # an ordinal's kinds hold its gap
         return cls(name, schema, reference, scaling, fill, gaps, SCALINGS[scaling].fitted(finite))
 
     def features(self) -> list[Feature]:
@@ -83,10 +88,12 @@ class Kind:
         self.column, self.vocabulary, self.level = column, vocabulary, level
 
     @classmethod
-    def fitted(cls, name: str, column: Column, values: Array, level: int | None, onehot: int, least: int) -> Kind:
+    def fitted(
+        cls, name: str, column: Column, values: Array, level: int | None, onehot: int, least: int, person: Array | None
+    ) -> Kind:
         known, places = kinds(values, column, level)
         said = name if level is None else f"{name} {codes.LEVELS[level]}"
-        return cls(column, Vocabulary.fitted(said, name, known, places, least, onehot), level)
+        return cls(column, Vocabulary.fitted(said, name, known, places, least, onehot, person), level)
 
     def features(self) -> list[Feature]:
         return self.vocabulary.features()
@@ -115,16 +122,18 @@ class Items:
         self.name, self.column, self.known, self.gaps = name, column, list(known), gaps
 
     @classmethod
-    def fitted(cls, name: str, column: Column, values: Array, least: int) -> Items:
+    def fitted(cls, name: str, column: Column, values: Array, least: int, person: Array | None) -> Items:
         cells, places = kinds(values, column, None)
-        counts: dict[str, int] = {}
-        weights = np.bincount(places[places >= 0], minlength=len(cells)).tolist()
-        for cell, weight in zip(cells, weights, strict=True):
-            for item in items(cell or "") if weight else []:
-                counts[item] = counts.get(item, 0) + weight
+        having: dict[str, list[int]] = {}  # the cells that have an item
+        for place, cell in enumerate(cells):
+            for item in items(cell or ""):
+                having.setdefault(item, []).append(place)
+        there = [np.flatnonzero(places == place) for place in range(len(cells))]
+        who = np.arange(len(places)) if person is None else person
+        counts = {item: len(np.unique(who[np.concatenate([there[i] for i in own])])) for item, own in having.items()}
         known = sorted((i for i, c in counts.items() if c >= least), key=lambda i: (-counts[i], i))[:ITEMS]
-        filled = sum(weight for cell, weight in zip(cells, weights, strict=True) if cell is not None)
-        return cls(name, column, known, filled < len(values))
+        empty = np.array([*(cell is None for cell in cells), True])[places]
+        return cls(name, column, known, bool(empty.any()))
 
     def features(self) -> list[Feature]:
         gap = [Feature(f"{self.name} is missing", self.name, "indicator")] if self.gaps else []
@@ -157,24 +166,45 @@ Encoder = Number | Kind | Items
 ENCODERS: dict[str, type[Encoder]] = {made.kind: made for made in (Number, Kind, Items)}
 
 
-def fitted(name: str, schema: Schema, table: Columns, numeric: str, onehot: int, least: int) -> list[Encoder]:
-    """The encoders of a column, fitted on the rows given."""
+def fitted(
+    name: str, schema: Schema, table: Columns, numeric: str, onehot: int, least: int, person: Array | None
+) -> list[Encoder]:
+    """The encoders of a column, fitted on the rows given; `person` (n,) says whose they are."""
     column, values = schema[name], table[name]
     if column.role == "numeric":
-        return [Number.fitted(name, schema, table, numeric)]
+        return [Number.fitted(name, schema, table, numeric, person)]
     if column.role == "date":
         reference = reference_of(schema, table)
-        return [] if reference in (None, name) else [Number.fitted(name, schema, table, numeric, reference)]
+        return [] if reference in (None, name) else [Number.fitted(name, schema, table, numeric, person, reference)]
     if column.role == "ordinal":
-        kind = Kind.fitted(name, column, values, None, onehot, least)
+        kind = Kind.fitted(name, column, values, None, onehot, least, person)
         few = kind.vocabulary.form != "code" or column.not_measured
-        return [Number.fitted(name, schema, table, numeric), *([kind] if few else [])]
+        return [Number.fitted(name, schema, table, numeric, person), *([kind] if few else [])]
     if column.role == "code":
         limits = (CHAPTERS, onehot, onehot)
-        return [Kind.fitted(name, column, values, level, limits[level], least) for level in range(3)]
+        return [Kind.fitted(name, column, values, level, limits[level], least, person) for level in range(3)]
     if column.role == "list":
-        return [Items.fitted(name, column, values, least)]
-    return [Kind.fitted(name, column, values, None, onehot, least)]
+        return [Items.fitted(name, column, values, least, person)]
+    return [Kind.fitted(name, column, values, None, onehot, least, person)]
+
+
+def told(schema: Schema, table: Columns, least: int, person: Array | None) -> Schema:
+    """The schema as a file may tell it: without words of the table that fewer than `least` persons have.
+
+    These are levels that are numbers or intervals, and texts that mark a gap among numbers: both are read without
+    their being listed. Levels that are words in an order are what somebody declared, and stay.
+    """
+    columns = dict(schema.columns)
+    for name in schema.having("ordinal", "numeric"):
+        column, (values, places) = columns[name], distinct(table[name])
+        words = [plain(value) for value in values]
+        known = Vocabulary.fitted(name, name, list(words), places, least, 0, person).table
+        if column.role == "numeric":
+            missing = [word for word in column.missing if number(word) is not None or word in known]
+            columns[name] = replace(column, missing=missing)
+        elif not any(map(math.isnan, midpoints(column.levels))):
+            columns[name] = replace(column, levels=[level for level in column.levels if plain(level) in known])
+    return Schema(columns)
 
 
 def reference_of(schema: Schema, table: Columns) -> str | None:
@@ -218,7 +248,7 @@ def levels(values: Array, column: Column) -> Array:
     table = dict(zip(map(plain, column.levels), range(len(middle)) if ranks else middle, strict=True))
     known, places = kinds(values, column, None)
     away = [text for text in known if text is not None and text not in table]
-    beyond = dict(zip(away, [math.nan] * len(away) if ranks else midpoints(away), strict=True))
+    beyond = dict(zip(away, [math.nan] * len(away) if ranks else midpoints(away, column.levels), strict=True))
     out = looked_up([math.nan if k is None else table.get(k, beyond.get(k, math.nan)) for k in known], places)
     out[np.abs(out) > LARGEST] = math.nan
     return out

@@ -68,17 +68,18 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         schema = self.schema if self.schema is not None else Schema.infer(table)
         if not isinstance(schema, Schema):
             schema = Schema.load(schema) if isinstance(schema, (str, os.PathLike)) else schema
-        preprocessor = Preprocessor(schema).fit(table)
+        group = np.arange(table.count) if groups is None else numbered(groups, "groups", table.count)[1]
+        person = None if groups is None else group
+        preprocessor = Preprocessor(schema).fit(table, groups=person)
         if not preprocessor.features:
             raise ValueError(
                 "no column can be learned from: each has one value only or names persons or rows; give schema= to say "
                 "what they are"
             )
         raw = preprocessor.transform(table)
-        pieces = Piecewise.fitted(raw, preprocessor.features)
+        pieces = Piecewise.fitted(raw, preprocessor.features, person=person)
         rows = pieces(raw)
         del raw
-        group = np.arange(table.count) if groups is None else numbered(groups, "groups", table.count)[1]
         weight = (weight / weight.mean()).astype(np.float32)[:, None]
         ensembles: list[Ensemble] = []
         held: list[Held] = []
@@ -105,12 +106,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             held.append(found)
             said.append((found.rows if judged is not None else chosen[found.rows], found.z))
         self._calibrate(outcome, held)
-        facts = Facts.of(
-            preprocessor, table, y, classes, None if groups is None else group, self.get_params(deep=False)
-        )
+        facts = Facts.of(preprocessor, table, y, classes, person, self.get_params(deep=False))
         truth = outcome.unscaled(targets[0][2] if judged is None else judged[1][0])[:, 0]
-        persons = group if groups is not None and judged is None else None
-        conformal = held_out(outcome, said, truth, persons, COVERAGE) if apart else None
+        conformal = held_out(outcome, said, truth, person if judged is None else None, COVERAGE) if apart else None
         self.predictor_ = Predictor(preprocessor, pieces, ensembles, outcome, facts=facts, conformal=conformal)
         self.history_ = held[0].history
         self.n_parameters_ = sum(ensemble.parameters for ensemble in ensembles)
@@ -160,6 +158,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     def _weights(self, sample_weight: Any, n: int) -> Array:
         from sklearn.utils.validation import _check_sample_weight
 
+        try:
+            sample_weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        except (ValueError, TypeError):  # NumPy's words would show what it is
+            raise ValueError("sample_weight holds what is no number; 0 or more is expected for each row") from None
         weight: Array = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64)
         if (weight < 0).any():
             raise ValueError(

@@ -13,12 +13,13 @@ import numpy as np
 import tinynet
 from tinynet.formulas.vocabulary import Array
 from tinynet.tabular.cells import distinct
+from tinynet.tabular.crowd import CROWD, blurred, ranked
 from tinynet.tabular.encoders import Number, values_of
 from tinynet.tabular.frame import Columns
 from tinynet.tabular.preprocess import Preprocessor
 from tinynet.tabular.schema import Schema
 
-FEWEST = 5  # training rows behind a bound of a range, as behind a kind that is known by name
+FEWEST = 20  # values from which a range is told
 WIDER = 0.1  # of the range, on a side where the bound would be a single person's value
 
 
@@ -65,7 +66,9 @@ class Facts:
         schema = preprocessor.schema
         ranges = {}
         for one in preprocessor.encoders:
-            if isinstance(one, Number) and (found := range_of(values_of(one.name, schema, table, one.reference))):
+            if isinstance(one, Number) and (
+                found := range_of(values_of(one.name, schema, table, one.reference), group)
+            ):
                 ranges[one.name] = found
         return cls(
             table.count,
@@ -88,16 +91,19 @@ class Facts:
         return cls(**{**config, "ranges": {name: (float(a), float(b)) for name, (a, b) in config["ranges"].items()}})
 
 
-def range_of(values: Array) -> tuple[float, float] | None:
-    """What nearly all rows had of a number, gaps (NaN) apart; None for fewer than 2 FEWEST values.
+def range_of(values: Array, person: Array | None = None) -> tuple[float, float] | None:
+    """What nearly all rows had of a number, gaps (NaN) apart; None for fewer than FEWEST values.
 
-    From the 5th least to the 5th greatest, and a tenth wider on a side where fewer than 5 rows share the extreme: the
-    least and the greatest would each be one person's value, and every file would tell them.
+    From the 5th least to the 5th greatest, each blurred (see `crowd`), and a tenth wider on a side where fewer than 5
+    persons (n,) share the extreme: the least and the greatest would be one person's value, and every file would tell
+    them.
     """
-    known = np.sort(values[np.isfinite(values)])
-    if len(known) < 2 * FEWEST:
+    finite = np.isfinite(values)
+    known = ranked(values[finite], None if person is None else person[finite])
+    if len(known) < FEWEST:
         return None
-    low, high = float(known[FEWEST - 1]), float(known[-FEWEST])
+    fifth = (CROWD - 1) / (len(known) - 1)
+    low, high = blurred(known, np.array([fifth, 1.0 - fifth])).tolist()
     margin = WIDER * (high - low)
     return low - margin * (known[0] < low), high + margin * (known[-1] > high)
 

@@ -20,8 +20,8 @@ class Columns(dict[str, Array]):
     `read` gives one, and takes it as it is: what is in it was looked at once.
     """
 
-    def rows(self, chosen: Array) -> Columns:
-        """Some of the rows, by numbers or a mask."""
+    def rows(self, chosen: Array | slice) -> Columns:
+        """Some of the rows, by numbers, a mask or a slice."""
         return Columns({name: values[chosen] for name, values in self.items()})
 
     @property
@@ -32,6 +32,7 @@ class Columns(dict[str, Array]):
 
 Thing = TypeVar("Thing")
 MANY = 20_000  # rows that take a second or more
+FRAMES = ("columns", "__arrow_c_stream__", "__narwhals_dataframe__", "__narwhals_lazyframe__")  # what tells a frame
 EXPECTED = (
     "a pandas or polars frame, a dictionary of columns, a row or a list of rows as dictionaries, a 2-D array, "
     "or the path of a CSV or Parquet file"
@@ -127,7 +128,7 @@ def from_rows(rows: Sequence[Any]) -> Columns:
             array = np.asarray(rows)
         except ValueError:
             array = np.empty(0)
-        if array.ndim == 2 and array.dtype.kind in "biufUM":
+        if array.ndim == 2 and array.dtype.kind in "biufUMO":
             return from_array(array)
         raise TypeError(f"a table is {EXPECTED}; given was a {type(rows).__name__} that is none of them")
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
@@ -149,10 +150,12 @@ def from_frame(frame: Any) -> Columns:
     """A frame of any library that narwhals knows."""
     if type(frame).__module__.startswith("pandas"):  # narwhals refuses it, in words of its own
         once([str(name) for name in getattr(frame, "columns", [])])
+    if not any(hasattr(type(frame), known) for known in FRAMES):
+        raise TypeError(f"a table is {EXPECTED}; given was of type {type(frame).__name__}")
     try:
         import narwhals as nw
     except ImportError:
-        raise ImportError("frames are read through narwhals: pip install 'tinynet[tabular]'") from None
+        return from_known_frame(frame)
     try:
         known = nw.from_native(frame)
     except TypeError:
@@ -160,6 +163,19 @@ def from_frame(frame: Any) -> Columns:
     eager = known.collect() if isinstance(known, nw.LazyFrame) else known
     names = [str(name) for name in eager.columns]
     return checked(names, [from_series(one, name, nw) for name, one in zip(names, eager.iter_columns(), strict=True)])
+
+
+def from_known_frame(frame: Any) -> Columns:
+    """A pandas or polars frame on a machine without narwhals, as where a model is only used."""
+    library = type(frame).__module__.partition(".")[0]
+    if library == "pandas":
+        return from_mapping(frame.to_dict("list"))
+    if library == "polars" and hasattr(frame, "to_dict"):
+        return from_mapping(frame.to_dict(as_series=False))
+    raise ImportError(
+        "frames other than pandas's and polars's are read through narwhals: pip install 'tinynet[tabular]', or give a "
+        "dictionary of columns"
+    )
 
 
 def from_series(series: Any, name: str, nw: Any) -> Array:

@@ -9,11 +9,11 @@ import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.tabular.cells import LARGEST
+from tinynet.tabular.crowd import CROWD, blocks, blurred
 
 HEAVY = 6.0  # scales from the median; a column with more than 1 % of its values beyond it has a heavy tail
 LIMIT = 3.0  # what smooth clipping tends to
-QUANTILES = 1000
-FURTHEST = 5.199337582605575  # the normal quantile of 1 - 1e-7, as in scikit-learn
+BLOCKS = 1000
 
 
 class Robust:
@@ -22,6 +22,8 @@ class Robust:
     Source: D. Holzmueller, L. Grinsztajn, I. Steinwart, Better by default: strong pre-tuned MLPs and boosted trees on
     tabular data (RealMLP), 2024. asinh, which is linear near 0 and a logarithm far from it, is ours: the largest costs
     and counts stay apart. Where the IQR is 0, the scale is the median of |x - median| over the x that differ from it.
+    Median and quartiles are blurred (`crowd.blurred`), so that none is one person's value; where five values are not
+    there, nothing is scaled.
     """
 
     def __init__(self, center: float, scale: float, heavy: bool) -> None:
@@ -30,13 +32,13 @@ class Robust:
     @classmethod
     def fitted(cls, x: Array) -> Robust:
         """From the training rows' finite values, which may be none."""
-        if not len(x):
+        if len(x) < CROWD:
             return cls(0.0, 1.0, False)
-        low, center, high = (float(q) for q in np.quantile(x, [0.25, 0.5, 0.75]))
+        low, center, high = blurred(np.sort(x), np.array([0.25, 0.5, 0.75])).tolist()
         away = np.abs(x - center)
         scale = high - low
         if not scale > 0:
-            scale = float(np.median(away[away > 0])) if (away > 0).any() else 1.0
+            (scale,) = blurred(np.sort(away[away > 0]), np.array([0.5])).tolist() or [1.0]
         return cls(center, scale, bool((away > HEAVY * scale).mean() > 0.01))
 
     def __call__(self, x: Array) -> Array:
@@ -60,38 +62,37 @@ class Robust:
 class Quantile:
     """a = Phi^-1(F(x)): the share of training rows below x, as a quantile of the normal distribution.
 
-    F goes in straight lines between 1,000 quantiles of the training rows, from below and above where values repeat, as
-    scikit-learn's QuantileTransformer(output_distribution="normal") has it, which is the oracle.
+    F goes in straight lines between the means of up to 1,000 blocks of the sorted training rows (see `crowd.blocks`),
+    the k-th of K at the share (k - 1/2) / K; where means are equal it is the middle of their shares. Beyond the outer
+    means it stays. scikit-learn's QuantileTransformer(output_distribution="normal") keeps single rows' values instead,
+    the least and the greatest too; F differs from its by at most the share of a block or so.
     """
 
-    def __init__(self, quantiles: Array) -> None:
-        self.quantiles = np.asarray(quantiles, np.float64)
+    def __init__(self, means: Array) -> None:
+        self.means = np.asarray(means, np.float64)
 
     @classmethod
     def fitted(cls, x: Array) -> Quantile:
-        if not len(x):
-            return cls(np.zeros(1))
-        q = np.quantile(x, np.linspace(0.0, 1.0, min(QUANTILES, len(x))))
-        return cls(np.maximum.accumulate(q))
+        """From the training rows' finite values, which may be none."""
+        return cls(blocks(np.sort(x), BLOCKS))
 
     def __call__(self, x: Array) -> Array:
-        q = self.quantiles
-        if len(q) == 1 or q[0] == q[-1]:
+        q = self.means
+        if not len(q) or q[0] == q[-1]:
             return np.zeros(len(x))
-        shares = np.linspace(0.0, 1.0, len(q))
+        shares = (np.arange(len(q)) + 0.5) / len(q)
         share = 0.5 * (np.interp(x, q, shares) - np.interp(-x, -q[::-1], -shares[::-1]))
-        share[x <= q[0]], share[x >= q[-1]] = 0.0, 1.0
-        return np.clip(normal_quantile(share), -FURTHEST, FURTHEST)
+        return normal_quantile(share)
 
     def get_config(self) -> dict[str, Any]:
         return {}
 
     def arrays(self) -> dict[str, Array]:
-        return {"quantiles": self.quantiles}
+        return {"means": self.means}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Quantile:
-        return cls(arrays["quantiles"])
+        return cls(arrays["means"])
 
 
 def normal_quantile(p: Array) -> Array:

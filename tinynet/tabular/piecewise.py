@@ -7,24 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.crowd import blurred, ranked
 from tinynet.tabular.features import Feature
 
 BINS = 8
-CROWD = 5  # rows whose mean an edge is: a file that travels holds no single patient's value
-
-
-def blurred(x: Array, shares: Array) -> Array:
-    """Quantiles of sorted x (n,), each as the mean of CROWD neighbours; one for all where there are fewer rows."""
-    if len(x) <= CROWD:
-        return x.mean(keepdims=True) if len(x) else x
-    first = np.clip(np.round(shares * (len(x) - 1)).astype(int) - CROWD // 2, 0, len(x) - CROWD)
-    means: Array = np.array([x[at : at + CROWD].mean() for at in first])
-    return means
 
 
 class Piecewise:
     """X (n, features) -> (n, features and bins): a number x keeps its column, and for each bin [e_k, e_k+1] between
-    quantiles of the training rows (see `blurred`) there is min(max((x - e_k) / (e_k+1 - e_k), 0), 1) - 1/2.
+    quantiles of the training rows (see `crowd.blurred`) there is min(max((x - e_k) / (e_k+1 - e_k), 0), 1) - 1/2.
 
     A weighted sum of these is a continuous curve of straight pieces: even a network without a hidden layer then follows
     a risk that is lowest in the middle, and a deep one need not find the bends by itself. Other kinds of columns pass.
@@ -38,13 +29,13 @@ class Piecewise:
         self.codes = list(codes)  # (column of X, vocabulary) of each code
 
     @classmethod
-    def fitted(cls, x: Array, features: Sequence[Feature], bins: int = BINS) -> Piecewise:
-        """From the training rows of X."""
+    def fitted(cls, x: Array, features: Sequence[Feature], bins: int = BINS, person: Array | None = None) -> Piecewise:
+        """From the training rows of X; `person` (n,) says whose they are."""
         edges = []
         for j, feature in enumerate(features):
             found = np.empty(0)
             if feature.kind == "numeric":
-                found = np.unique(blurred(np.sort(x[:, j].astype(np.float64)), np.linspace(0.0, 1.0, bins + 1)))
+                found = np.unique(blurred(ranked(x[:, j].astype(np.float64), person), np.linspace(0.0, 1.0, bins + 1)))
             edges.append(found if len(found) > 2 else np.empty(0))
         return cls(edges, [(j, feature.vocabulary) for j, feature in enumerate(features) if feature.kind == "code"])
 

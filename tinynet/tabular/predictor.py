@@ -18,13 +18,14 @@ from tinynet.tabular import calibrate
 from tinynet.tabular import conformal as certainty
 from tinynet.tabular.ensemble import Ensemble, below
 from tinynet.tabular.facts import Facts
-from tinynet.tabular.frame import Columns, read
+from tinynet.tabular.frame import Columns, read, single
 from tinynet.tabular.piecewise import Piecewise
 from tinynet.tabular.preprocess import Preprocessor
 from tinynet.tabular.remarks import remarks
 from tinynet.tabular.schema import Schema
 
 SIGMOID, SOFTMAX = Formula(sigmoid), Formula(softmax)
+ROWS = 1 << 14  # answered at a time: as X they take many times the memory of the table
 
 
 class Outcome:
@@ -118,13 +119,39 @@ class Predictor:
 
     def answers(self, x: Any) -> Array:
         """Probabilities (n, classes), amounts (n,) or quantiles (n, levels) for a table."""
-        rows = self.pieces(self.preprocessor.transform(self.table(x)))
+        table = self.table(x)
+        starts = range(0, max(table.count, 1), ROWS)
+        return np.concatenate([self._answers(table.rows(slice(start, start + ROWS))) for start in starts])
+
+    def _answers(self, table: Columns) -> Array:
+        rows = self.pieces(self.preprocessor.transform(table))
         if not len(rows):
             raise ValueError("the table has no rows; at least one is expected")
         return self.outcome([ensemble(rows) for ensemble in self.ensembles])
 
     def table(self, x: Any) -> Columns:
-        """The table, with columns by name; an array's columns are those of the training, in their order."""
+        """The table, with columns by name; an array's columns are those of the training, in their order.
+
+        Of a dictionary, or rows as dictionaries, only the columns that are needed are looked at.
+
+        Raises
+        ------
+        KeyError : where a column is lacking, with the nearest name
+        ValueError : where an array has another number of columns, or some columns hold one value and others several
+        """
+        if isinstance(x, Mapping) and not isinstance(x, Columns):
+            self.preprocessor.check(map(str, x))
+            x = {str(name): value for name, value in x.items() if str(name) in self.schema}
+            alone = [name for name, value in x.items() if single(value)]
+            several = [name for name, value in x.items() if not single(value) and self.schema[name].role != "list"]
+            if alone and several:
+                raise ValueError(
+                    f"column {alone[0]!r} holds one value and {several[0]!r} several; a row has one value in each "
+                    "column, a table as many values in each as it has rows"
+                )
+        elif isinstance(x, list) and x and all(isinstance(row, Mapping) and row for row in x):
+            self.preprocessor.check(dict.fromkeys(str(name) for row in x for name in row))
+            x = [{name: value for name, value in row.items() if str(name) in self.schema} for row in x]
         columns = read(x)
         names = list(self.schema.columns)
         if isinstance(x, (np.ndarray, list)) and [f"x{i}" for i in range(len(columns))] == list(columns):
@@ -155,7 +182,7 @@ class Predictor:
         row is repeated. An empty list: nothing was found.
         """
         table = self.table(x)
-        self.schema.check(table)
+        self.preprocessor.check(table)
         return remarks(self.preprocessor, self.facts.ranges if self.facts else {}, table)
 
     def predict_set(self, x: Any) -> Array:

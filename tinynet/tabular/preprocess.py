@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
 from tinynet.settings import whole
-from tinynet.tabular.encoders import ENCODERS, Encoder, fitted
+from tinynet.tabular.encoders import ENCODERS, Encoder, Number, fitted, told
 from tinynet.tabular.features import Feature
 from tinynet.tabular.frame import Columns, read, watched
 from tinynet.tabular.numeric import SCALINGS
 from tinynet.tabular.schema import Schema
+from tinynet.tabular.splits import numbered
 
 
 class Preprocessor:
@@ -25,7 +27,7 @@ class Preprocessor:
     numeric : "robust" (default; see numeric.Robust) or "quantile" (see numeric.Quantile)
     onehot : a category of up to so many kinds becomes a column each, one of more a column of codes for Embedding;
         default 10
-    least : a kind that fewer training rows have is rare, and shares a place with the unknown ones; default 5
+    least : a kind that fewer persons have is rare, and shares a place with the unknown ones; default 5
 
     A gap in a number becomes the median of the training rows, and a column "is missing" says so where training rows
     had any. Infinities, and numbers beyond 1e100 or outside the schema's range, count as gaps. A kind never seen counts
@@ -48,22 +50,30 @@ class Preprocessor:
         self.onehot, self.least = whole("onehot", onehot, 0), whole("least", least, 1)
         self._encoders: list[Encoder] | None = None
 
-    def fit(self, columns: Any, rows: Any = None) -> Preprocessor:
-        """Learn medians, scales and vocabularies.
+    def fit(self, columns: Any, rows: Any = None, groups: Any = None) -> Preprocessor:
+        """Learn medians, scales and vocabularies; none of them is or names what fewer than five persons have.
+
+        The schema loses the words that fewer have (see `encoders.told`).
 
         Parameters
         ----------
         columns : any table that `frame.read` knows, with all columns of the schema that are features
         rows : the training rows, as numbers or as a mask; default all
+        groups : (n,) whose each row of the table is, so that persons are counted; default: each row is a person's
         """
         table = self._read(columns)
-        training = table if rows is None else table.rows(training_rows(rows, table.count))
+        person = None if groups is None else numbered(groups, "groups", table.count)[1]
+        training = table
+        if rows is not None:
+            chosen = training_rows(rows, table.count)
+            training, person = table.rows(chosen), None if person is None else person[chosen]
         if not training.count:
             raise ValueError("there are no training rows; at least one is expected")
+        self.schema = told(self.schema, training, self.least, person)
         self._encoders = [
             one
             for name in watched(self.schema.features, training.count, "columns fitted")
-            for one in fitted(name, self.schema, training, self.numeric, self.onehot, self.least)
+            for one in fitted(name, self.schema, training, self.numeric, self.onehot, self.least, person)
         ]
         return self
 
@@ -100,9 +110,17 @@ class Preprocessor:
     def _read(self, columns: Any) -> Columns:
         """The columns that are needed."""
         table = read(columns)
-        self.schema.check(table)
+        self.check(table)
         needed = [*self.schema.features, *filter(None, [self.schema.time])]
         return Columns({name: table[name] for name in needed if name in table} or table)
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises KeyError where a table lacks a column that is learned from, or that dates are counted from."""
+        present = list(names)
+        self.schema.check(present)
+        for one in self._encoders or []:
+            if isinstance(one, Number) and one.reference and one.reference not in present:
+                raise KeyError(f"the table lacks {one.reference!r}, from which the days of {one.name!r} are counted")
 
     def get_config(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; `from_config` makes the fitted preprocessor from both."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.cells import distinct, number
 from tinynet.tabular.encoders import Encoder, Items, Kind, Number, kinds, values_of
 from tinynet.tabular.facts import gap
 from tinynet.tabular.frame import Columns
@@ -56,6 +57,10 @@ def of_number(one: Number, schema: Schema, ranges: dict[str, tuple[float, float]
         yield unread, f"{name} is no number from {low:g} to {high:g}{unit}, the possible ones; it counts as missing"
     else:
         yield unread, f"{name} is no finite number; it counts as missing"
+    if column.role == "numeric" and table[name].dtype == object:
+        known, places = distinct(table[name])
+        inexact = np.array([*(number(text) is None for text in known), False])[places]
+        yield inexact & ~unread, f"{name} is no exact number but an interval; its end or its middle counts"
     if name in ranges:
         low, high = ranges[name]
         with np.errstate(invalid="ignore"):

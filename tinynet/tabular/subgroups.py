@@ -12,6 +12,7 @@ import numpy as np
 from tinynet.formulas.vocabulary import Array
 from tinynet.tabular.baselines import plain_column
 from tinynet.tabular.cells import column
+from tinynet.tabular.crowd import blurred
 from tinynet.tabular.intervals import Estimate
 
 USUAL = re.compile(
@@ -95,7 +96,10 @@ def parts_of(name: str, values: Array) -> list[tuple[str, Array]]:
             (f"{name}: {label}", (numbers >= a) & (numbers < b))
             for label, a, b in zip(labels, BANDS, ends, strict=True)
         ]
-    low, high = np.nanquantile(numbers, [1 / 3, 2 / 3])
+    thirds = blurred(np.sort(numbers[~np.isnan(numbers)]), np.array([1 / 3, 2 / 3])).tolist()
+    if not thirds:
+        return []
+    low, high = thirds
     return [
         (f"{name}: up to {low:g}", numbers <= low),
         (f"{name}: {low:g} to {high:g}", (numbers > low) & (numbers <= high)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.codes import rolled_up
 from tinynet.tabular.encoders import Items, Kind, Number, levels
 from tinynet.tabular.explain.explanation import rounded
 from tinynet.tabular.preprocess import Preprocessor
@@ -15,9 +16,9 @@ def typical(preprocessor: Preprocessor) -> tuple[Array, dict[str, str]]:
     parts: list[Array] = []
     said: dict[str, str] = {}
     schema = preprocessor.schema
-    frequent = {
-        one.vocabulary.origin: one.vocabulary.kinds[:1] for one in preprocessor.encoders if isinstance(one, Kind)
-    }
+    kinds = [one for one in preprocessor.encoders if isinstance(one, Kind) and one.vocabulary.kinds]
+    frequent = {one.vocabulary.origin: one.vocabulary.kinds[:1] for one in kinds}
+    codes = {one.vocabulary.origin: one.vocabulary.kinds[0] for one in kinds if one.level == 2}
     for one in preprocessor.encoders:
         part = np.zeros(len(one.features()), np.float32)
         if isinstance(one, Number):
@@ -28,12 +29,15 @@ def typical(preprocessor: Preprocessor) -> tuple[Array, dict[str, str]]:
             unit = f" {column.unit}" if column.unit else f" days from {one.reference}" if column.role == "date" else ""
             said.setdefault(one.name, f"{rounded(one.fill)}{unit}")
         elif isinstance(one, Kind):
-            kinds = [one.vocabulary.kinds[0] if one.vocabulary.kinds else None]
-            one.vocabulary.write(kinds, np.zeros(1, np.intp), part[None])
             name = one.vocabulary.origin
-            words = kinds[0] or "missing"
-            ordinal = schema[name].role == "ordinal"
-            said[name] = words if ordinal or name not in said else f"{said[name]}, {words}"
+            kind = one.vocabulary.kinds[0] if one.vocabulary.kinds else None
+            if one.level is not None and name in codes:  # the chapter and block of this code, whatever others are
+                rolled = rolled_up(codes[name], one.column.codes)
+                kind = rolled[one.level] if rolled else codes[name]
+            one.vocabulary.write([kind], np.zeros(1, np.intp), part[None])
+            words = codes.get(name) or kind or "missing"
+            alone = name in codes or schema[name].role == "ordinal" or name not in said
+            said[name] = words if alone else f"{said[name]}, {words}"
         elif isinstance(one, Items):
             said[one.name] = "none"
         parts.append(part)
