@@ -37,6 +37,9 @@ WORDS = {
     "0, no difference is shown",
     "logistic regression, ridge": "the simple models: a weighted sum of the columns",
     "HistGradientBoosting": "a strong rival: hundreds of small decision trees, scikit-learn's",
+    "precision, recall": "of the alarms, the share that is true; of the events, the share that raised an alarm "
+    "(sensitivity)",
+    "Tweedie deviance": "how far predicted costs are from those seen, more so where costs are small; less is better",
     "calibration": "of those with a predicted risk of 20 %, does the event come to 20 %? A slope of 1 is right; "
     "below 1 the risks are too extreme, above 1 too timid",
     "net benefit": "true alarms less false ones, where the risk from which one would act says what a false one counts",
@@ -245,8 +248,8 @@ def deployed(s: Story) -> str:
     method = "predict_proba" if s.model.classes else "predict"
     code = (
         f'import tinynet\nmodel = tinynet.load("{s.file.name}")\n'
-        f"model.{method}(rows)   # rows: a frame, a dictionary of columns, a list of dictionaries, or an array\n"
-        "model.remarks(rows)   # for each row, what is missing, unknown or out of range"
+        f"model.{method}(rows)   # a frame, a dictionary, a list of dictionaries, an array\n"
+        "model.remarks(rows)   # what is missing, unknown or out of range"
     )
     same = "digit for digit the same" if not s.gap else f"with a largest difference of {s.gap:.0e}"
     return (
