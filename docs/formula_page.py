@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import tinynet as tn
+from tinynet.bench.table import machine
 from tinynet.formulas import activations, losses, rows, updates
 from tinynet.formulas.latex import definitions, latex, settings
 from tinynet.formulas.reader import read
@@ -26,6 +27,8 @@ from tinynet.formulas.reader import read
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests" / "formulas")]
 
+import decimal_oracles  # noqa: E402
+from decimal_oracles import DIGITS, STEPS, agreement, is_rule, oracle_of  # noqa: E402
 from every_formula import PROBABILITIES  # noqa: E402
 from formula_picture import picture  # noqa: E402
 from formula_speed import speeds  # noqa: E402
@@ -37,7 +40,15 @@ MODULES: dict[ModuleType, str] = {
     updates: "Update rules",
     rows: "Rows and penalties",
 }
+TAUGHT: dict[ModuleType | Function, str] = {  # the notebook where a reader meets the formula
+    activations: "04_activations_and_losses",
+    losses: "04_activations_and_losses",
+    updates: "05_optimizers",
+    rows.penalty: "06_overfitting",
+    rows.product: "09_your_own",
+}
 SEED, LIMIT, SAMPLES = 0, 1e-8, 12
+DEFINITION_LIMIT = 1e-13
 
 
 @cache
@@ -68,6 +79,8 @@ def page(f: Function) -> tuple[str, str]:
     source = f"tinynet/{f.__module__.removeprefix('tinynet.').replace('.', '/')}.py"
     line = inspect.getsourcelines(f)[1]
     parts = [f"# {f.__name__}", prose(f.__doc__), mathml(latex(f))]
+    if notebook := TAUGHT.get(f, TAUGHT.get(sys.modules[f.__module__])):
+        parts.append(f"Notebook [{notebook[:2]}](../../notebooks/{notebook}.md) shows what it does in a network.")
     if scalars := settings(tn.Formula(f)):
         parts.append("With, where nothing else is said:\n\n" + mathml([r",\; ".join(scalars)]))
     parts.append(f"## The code that runs\n\n{source}, line {line}:\n\n{code(f)}")
@@ -94,13 +107,24 @@ def prose(text: str | None) -> str:
 
 def mathml(lines: list[str]) -> str:
     """Lines of LaTeX as MathML, which every browser sets by itself, offline and without a script."""
-    return "\n".join(f'<div class="formula">{math(line, "block")}</div>' for line in lines)
+    return "\n".join(
+        f'<div class="formula">{"".join(math(part, "block") for part in parts_of(line))}</div>' for line in lines
+    )
+
+
+def parts_of(line: str) -> list[str]:
+    """Formulas side by side, each by itself, so that a narrow page can set them below each other."""
+    parts = [part.strip() for part in re.split(r"\\qquad|\\quad", line) if part.strip()]
+    whole = all(p.count("{") == p.count("}") and p.count(r"\begin") == p.count(r"\end") for p in parts)
+    return parts if whole else [line]
 
 
 def math(line: str, display: str = "inline") -> str:
     from latex2mathml.converter import convert
 
-    made = convert(line.replace(r"\mathrm{d}", r"\text{d}"), display=display)  # else a single letter leans
+    line = line.replace(r"\mathrm{d}", r"\text{d}")  # else a single letter leans
+    line = line.replace(r"\begin{aligned}", r"\begin{align*}").replace(r"\end{aligned}", r"\end{align*}")
+    made = convert(line, display=display)
     made = made.replace(' display="inline"', ' display="inline" displaystyle="true"')
     letters = r'(?:<mi mathvariant="normal">[^<]+</mi>){2,}'  # a name of several letters is one word, not a product
     made = re.sub(letters, lambda found: f"<mi>{re.sub('<[^>]+>', '', found[0])}</mi>", made)
@@ -109,17 +133,44 @@ def math(line: str, display: str = "inline") -> str:
 
 
 def proof(f: Function) -> str:
-    """The finite-difference check of the engine, run now; for what has no derivative, where its proof stands."""
+    """Both proofs, run now: the function against its definition, its derivative against finite differences."""
+    error, compared = agreement(f)
+    if not error <= DEFINITION_LIMIT:
+        raise ValueError(f"{f.__name__} is not its definition in tests/formulas/decimal_oracles.py: error {error:.1e}")
+    what = f"the parameter after each of {STEPS} steps with gradients drawn at random, " if is_rule(f) else ""
+    parts = [
+        f"**The function.** Against its definition, written apart from the engine in decimals of {DIGITS} digits and "
+        f"worked out when this page was made: **relative error {error:.1e}** over {compared} numbers ({what}"
+        f"default scalars and others; the limit is {DEFINITION_LIMIT:.0e}).",
+        '<details markdown="1"><summary>The definition in decimals</summary>\n\n'
+        + "\n\n".join(code(g) for g in definition(f))
+        + "\n\n</details>",
+    ]
     found = check(f)
     if found is None:
-        return unproven(f)
-    error, compared, how = found
-    return (
-        f"Explicit backward against central differences, float64, run when this page was made: "
-        f"**relative error {error:.1e}** over {compared} numbers (the limit is {LIMIT:.0e}).\n\n"
-        f"```python\n{how}\n```\n\n"
-        f"{tests_of(f)}"
-    )
+        parts.append(unproven(f))
+    else:
+        error, compared, how = found
+        parts.append(
+            "**The derivative.** Explicit backward against central differences, float64, run when this page was made: "
+            f"**relative error {error:.1e}** over {compared} numbers (the limit is {LIMIT:.0e}).\n\n"
+            f"```python\n{how}\n```"
+        )
+    return "\n\n".join([*parts, tests_of(f)])
+
+
+def definition(f: Function) -> list[Function]:
+    """What the oracle of f calls of its own module, in the order of the file, and the oracle itself."""
+    found, waiting = {oracle_of(f)}, [oracle_of(f)]
+    while waiting:
+        words = {
+            node.id for node in ast.walk(ast.parse(inspect.getsource(waiting.pop()))) if isinstance(node, ast.Name)
+        }
+        called = {g for g in (getattr(decimal_oracles, word, None) for word in words) if inspect.isfunction(g)}
+        new = {g for g in called if g.__module__ == decimal_oracles.__name__} - found
+        found |= new
+        waiting += new
+    return sorted(found, key=lambda g: g.__code__.co_firstlineno)
 
 
 def tests_of(f: Function) -> str:
@@ -127,26 +178,27 @@ def tests_of(f: Function) -> str:
     word = re.compile(rf"\b{f.__name__}\b")
     found = [
         f"`{path.relative_to(ROOT).as_posix()}`"
-        for path in sorted((ROOT / "tests").glob("*/test_*.py"))
+        for path in sorted((ROOT / "tests" / "formulas").glob("test_*.py"))
         if word.search(path.read_text(encoding="utf-8"))
     ]
     return (
         f"Tests that name it: {', '.join(found)}."
         if found
-        else "Tests that go through every formula: `tests/formulas`."
+        else "Tests that go through every formula stand in `tests/formulas`."
     )
 
 
 def unproven(f: Function) -> str:
+    """Why there is no derivative to check."""
     callers = [f"[{g.__name__}]({link(f, g)})" for g in formulas() if f in called_by(g) and backward(g)]
     if f.__module__ == updates.__name__:
         return (
-            "A rule has no derivative to check. Whole trainings with every optimizer are compared with Keras's in "
-            f"`tests/model/test_keras_curves.py`. {tests_of(f)}"
+            "**A derivative** it has none: it uses the one that backpropagation found. Whole trainings with every "
+            "optimizer are compared with Keras's in `tests/model/test_keras_curves.py`."
         )
     if callers:
-        return f"A part of {', '.join(callers)}: the derivative is proven there."
-    return f"It is used without a derivative of its own. {tests_of(f)}"
+        return f"**The derivative.** It is a part of {', '.join(callers)}, and proven there."
+    return "**A derivative** of its own it does not need: a layer that uses it writes its own backward."
 
 
 def called_by(f: Function) -> set[Function]:
@@ -212,6 +264,13 @@ def known_as(f: Function) -> Any:
     return tn.losses.SparseCategoricalCrossentropy(from_logits=f.__name__.endswith("_from_logits"))
 
 
+def made_by() -> str:
+    """The machine that measures."""
+    told = machine()
+    packages = ", ".join(f"{name} {told['packages'][name]}" for name in ("numpy", "numba") if name in told["packages"])
+    return f"Measured when this page was made, on {told['processor']}, Python {told['python']}, {packages}."
+
+
 def speed_table(f: Function, back: Function | None) -> str:
     lines = ["| | NumPy | numba | CUDA |", "|---|---|---|---|"]
     for what, g in (("the formula", f), ("its derivative" if hasattr(f, "derivative") else "its gradient", back)):
@@ -220,6 +279,5 @@ def speed_table(f: Function, back: Function | None) -> str:
             cells = ["not installed" if ns is None else f"{ns:.2f} ns" for ns in measured]
             lines.append(f"| {what} | {cells[0]} | {cells[1]} | not yet run on a GPU |")
     return "\n".join(lines) + (
-        "\n\nNanoseconds for each element, float32, 256 rows of 64 columns, one thread, best of several, on the "
-        "machine that made this page."
+        f"\n\nNanoseconds for each element, float32, 256 rows of 64 columns, one thread, best of several. {made_by()}"
     )

@@ -6,7 +6,6 @@ It runs inside `mkdocs build` and leaves no file in docs/: a page exists for as 
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import formula_page
+import notebook_page
 import reference
 import rooms_picture
 from formula_page import MODULES, ROOT, formulas, math, mathml, prose
@@ -31,7 +31,7 @@ def on_config(config: Any) -> Any:
     config.nav = [
         start,
         tutorial,
-        {"Notebooks": ["notebooks/index.md"]},
+        {"Notebooks": notebook_page.navigation()},
         {"Guides": [f"guides/{guide.name}" for guide in sorted((ROOT / "docs" / "guides").glob("*.md"))]},
         *rest,
         {"Formulas": formula_navigation()},
@@ -49,7 +49,7 @@ def formula_navigation() -> list[Any]:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    def add(path: str, content: str) -> None:
+    def add(path: str, content: str | bytes) -> None:
         files.append(File.generated(config, path, content=content))
 
     for f in formulas():
@@ -60,9 +60,13 @@ def on_files(files: Files, config: Any) -> Files:
     add("reference/index.md", reference.index())
     for name in reference.PAGES:
         add(reference.page_path(name), reference.page(name))
-    add("notebooks/index.md", notebook_index())
-    for book in notebooks():
+    add("notebooks/index.md", notebook_page.index())
+    for book in notebook_page.notebooks():
+        text, pictures = notebook_page.page(book)
+        add(notebook_page.path_of(book), text)
         add(book.relative_to(ROOT).as_posix(), book.read_text(encoding="utf-8"))
+        for path, picture in pictures.items():
+            add(path, picture)
     return files
 
 
@@ -104,25 +108,3 @@ def operations() -> str:
         said = inspect.cleandoc(getattr(Operations, name).__doc__).split("\n\n")[0].replace("\n", " ")
         lines.append(f"| `{name}` | {reference.ticked(said)} |")
     return "\n".join(lines)
-
-
-def notebooks() -> list[Path]:
-    return sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
-
-
-def name_of(book: Path) -> str:
-    """The heading that a notebook begins with."""
-    cells = json.loads(book.read_text(encoding="utf-8"))["cells"]
-    return "".join(cells[0]["source"]).split("\n")[0].removeprefix("# ")
-
-
-def notebook_index() -> str:
-    lines = [
-        "# Notebooks",
-        "",
-        "Download one and open it with Jupyter, or read it in the repository's folder `notebooks/`. Each can be read "
-        "on its own, runs in under a minute, and has exercises whose answers are checked.",
-        "",
-        *(f"- [{name_of(book)}]({book.relative_to(ROOT / 'notebooks').as_posix()})" for book in notebooks()),
-    ]
-    return "\n".join(lines) + "\n"

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "tinynet"
 ROOMS = [
     ("formulas",),
     ("settings", "arrays", "registry", "random", "operations", "activations", "regularizers"),
-    ("recorder", "costs", "mathematics"),
+    ("recorder", "costs", "mathematics", "plain", "chain"),
     ("schedules", "initializers", "losses", "optimizers", "layers"),
     ("network", "step", "training", "prediction"),
     ("program",),
@@ -31,6 +31,8 @@ ROOMS = [
         "progress",
         "stack",
         "fitting",
+        "checked",
+        "kinks",
         "gradcheck",
         "explain_step",
         "drawing",

@@ -38,6 +38,9 @@ def get(given: Given, custom: Mapping[str, Callable[..., Any]] | None = None) ->
         raise TypeError(
             f"activation {formula.name} has no derivative: write one below it, under @derivative_of({formula.name})"
         )
+    if formula.derivative is not None and formula.derivative.function.__code__.co_argcount != 2:
+        name = formula.derivative.name
+        raise TypeError(f"the derivative of an activation takes z and a, even if it needs one alone: def {name}(z, a)")
     return formula
 
 

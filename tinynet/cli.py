@@ -55,6 +55,7 @@ def add(commands: Any) -> None:
     one.add_argument(
         "--peers", default="all", metavar="A,B", help='"all" that are installed (default), "none", or their names'
     )
+    one.add_argument("--tf32", action="store_true", help="with cupy: measure TF32, too, under names that say so")
     one.add_argument("--out", type=Path, default=Path("out"), help="folder for bench.json and bench.png")
     one.set_defaults(run=bench)
     one = commands.add_parser("gpu-check", help="prove the GPU backend as far as this machine can, and say how far")
@@ -88,7 +89,7 @@ def bench(chosen: argparse.Namespace) -> int:
                 return 2
     for name in asked:
         choose(name)
-    run(asked, others, chosen.quick, chosen.out)
+    run(asked, others, chosen.quick, chosen.tf32, chosen.out)
     return 0
 
 

@@ -17,6 +17,7 @@ WRITTEN = (6, 4)  # rows and columns of an array whose numbers are written; of l
 SHOWN = (12, 12)  # the rows and columns of which the colours are shown
 FORTH, BACK, INK, PALE = "#0060a8", "#b84a00", "#222222", "#777777"
 LINE, LETTER, CELL, SQUARE, GAP, MARGIN = 18.0, 7.3, (46.0, 17.0), 9.0, 30.0, 16.0
+SCREEN = 1300.0  # a row of the chain is at most so wide, where one link is
 SUBSCRIPTS = str.maketrans("0123456789_", "₀₁₂₃₄₅₆₇₈₉,")
 FONT = 'font-family="ui-monospace, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="12"'
 
@@ -40,28 +41,68 @@ def sign(name: str) -> str:
 
 
 def drawn(boxes: Sequence[Box]) -> str:
-    """The picture, with a light ground of its own, so that it can be read on any page."""
+    """The picture, with a light ground of its own, so that it can be read on any page; a long chain goes on below."""
+    parts: list[str] = []
+    y, widest_row = 28.0, 0.0
+    for row in rows_of(boxes):
+        body, width, end = drawn_row(row, y, row[0] is boxes[0], row[-1] is boxes[-1])
+        parts, y, widest_row = [*parts, *body], end + 8, max(widest_row, width)
+    heading = text(MARGIN, 20, "values flow forth →", FORTH) + text(MARGIN + 170, 20, "← gradients flow back", BACK)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {widest_row:.0f} {y:.0f}" width="{widest_row:.0f}" '
+        f'height="{y:.0f}" {FONT} role="img" aria-label="values flow forth, gradients flow back">'
+        f'<rect width="100%" height="100%" rx="8" fill="#fafafa"/>{heading}{"".join(parts)}</svg>'
+    )
+
+
+def rows_of(boxes: Sequence[Box]) -> list[list[Box]]:
+    """The chain in rows, each about as wide as a screen."""
+    rows: list[list[Box]] = [[]]
+    wide = 0.0
+    for box in boxes:
+        own = between(box) + box_width(box) + 2 * GAP
+        if rows[-1] and wide + own > SCREEN:
+            rows.append([])
+            wide = 0.0
+        rows[-1].append(box)
+        wide += own
+    return rows
+
+
+def between(box: Box) -> float:
+    """The width of the arrays before the box."""
+    return max(widest(box.entered), widest(box.left), 1.0)
+
+
+def beneath(box: Box) -> list[tuple[float, float]]:
+    """The widths of each weight and its gradient."""
+    return [(widest([w]), widest([g])) for w, g in zip(box.weights, box.gradients, strict=False)]
+
+
+def box_width(box: Box) -> float:
+    lines = [box.title, *box.forth, *box.back]
+    beside = max((w + g + 14 for w, g in beneath(box)), default=widest(box.weights))
+    return max(max(map(len, lines)) * LETTER + 22, beside + 20)
+
+
+def drawn_row(boxes: Sequence[Box], y: float, first: bool, last: bool) -> tuple[list[str], float, float]:
+    """The pieces of one row that begins at height y, its width, and where it ends."""
     upper = max(height(box.entered) for box in boxes)
     upper = max(upper, max(LINE * (len(box.forth) + 1) for box in boxes)) + 10
     lower = max(height(box.left) for box in boxes)
     lower = max(lower, max(LINE * len(box.back) for box in boxes)) + 10
-    top, parts = 44.0, []
+    top, parts = y + 16.0, []
     middle, bottom = top + upper, top + upper + lower + 16
     x = MARGIN
     for box in boxes:
-        width = max(widest(box.entered), widest(box.left), 1.0)
-        first = box is boxes[0]
         parts.append(stacked(box.entered, x, top, FORTH))
         parts.append(stacked(box.left, x, middle + 14, BACK))
-        x += width
+        x += between(box)
         parts.append(arrow(x + 3, x + GAP - 3, top + 24, FORTH))
-        if not first and box.left:
+        if box.left and not (first and box is boxes[0]):
             parts.append(arrow(x + GAP - 3, x + 3, middle + 28, BACK))
         x += GAP
-        lines = [box.title, *box.forth, *box.back]
-        beneath = [(widest([w]), widest([g])) for w, g in zip(box.weights, box.gradients, strict=False)]
-        beside = max((w + g + 14 for w, g in beneath), default=widest(box.weights))
-        width = max(max(map(len, lines)) * LETTER + 22, beside + 20)
+        width = box_width(box)
         parts.append(
             f'<rect x="{x:.1f}" y="{top - 8}" width="{width:.1f}" height="{bottom - top + 4:.1f}" rx="7" '
             f'fill="#ffffff" stroke="{PALE}"/>'
@@ -70,28 +111,23 @@ def drawn(boxes: Sequence[Box]) -> str:
         parts.append(text(x + 10, top + 9, box.title, INK, "bold"))
         parts += [text(x + 10, top + 9 + LINE * i, line, FORTH) for i, line in enumerate(box.forth, 1)]
         parts += [text(x + 10, middle + 24 + LINE * i, line, BACK) for i, line in enumerate(box.back)]
-        y = bottom + 22
+        below = bottom + 22
         for i, weight in enumerate(box.weights):
             gradient = box.gradients[i : i + 1]
-            parts.append(stacked([weight], x + 10, y, FORTH))
-            column = x + 10 + max((w for w, _ in beneath), default=0.0) + 14
-            parts.append(stacked(gradient, column, y, BACK))
+            parts.append(stacked([weight], x + 10, below, FORTH))
+            column = x + 10 + max((w for w, _ in beneath(box)), default=0.0) + 14
+            parts.append(stacked(gradient, column, below, BACK))
             if i == 0:
                 parts.append(upright(x + 22, bottom + 18, bottom - 2, FORTH))
                 parts += [upright(column + 12, bottom - 2, bottom + 18, BACK)] if gradient else []
-            y += height([weight]) + 6
+            below += height([weight]) + 6
         x += width
-        parts.append("" if box is boxes[-1] else arrow(x + 3, x + GAP - 3, top + 24, FORTH))
-        parts.append("" if box is boxes[-1] else arrow(x + GAP - 3, x + 3, middle + 28, BACK))
+        if not (last and box is boxes[-1]):
+            parts.append(arrow(x + 3, x + GAP - 3, top + 24, FORTH))
+            parts.append(arrow(x + GAP - 3, x + 3, middle + 28, BACK))
         x += GAP
-    total = x - GAP + MARGIN
-    end = bottom + 22 + max(sum(height([w]) + 6 for w in box.weights) for box in boxes) + 8
-    heading = text(MARGIN, 20, "values flow forth →", FORTH) + text(MARGIN + 170, 20, "← gradients flow back", BACK)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {end:.0f}" width="{total:.0f}" '
-        f'height="{end:.0f}" {FONT} role="img" aria-label="values flow forth, gradients flow back">'
-        f'<rect width="100%" height="100%" rx="8" fill="#fafafa"/>{heading}{"".join(parts)}</svg>'
-    )
+    end = bottom + 22 + max(sum(height([w]) + 6 for w in box.weights) for box in boxes)
+    return parts, x - GAP + (MARGIN if last else GAP), end
 
 
 def text(x: float, y: float, words: str, colour: str, weight: str = "normal", anchor: str = "start") -> str:
@@ -182,7 +218,9 @@ def stacked(arrays: Arrays, x: float, y: float, colour: str) -> str:
 
 def short(value: float) -> str:
     """A number in at most five signs or so."""
-    if value == 0 or 0.005 <= abs(value) < 100:
+    if value == 0:
+        return "0.00"  # without the sign that a zero may have
+    if 0.005 <= abs(value) < 100:
         return f"{value:.2f}"
     return (
         f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")

@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinynet.chain import Chain
 from tinynet.costs import written_names
+from tinynet.formulas.formula import Formula
+from tinynet.formulas.latex import definitions, settings
 from tinynet.formulas.vocabulary import Array
 from tinynet.mathematics import SHOWN, matrix, operation_as_latex, shown_name, sign
 from tinynet.network import Workspace
+from tinynet.operations import hyper_names
+from tinynet.plain import plain
 from tinynet.program import tensors_of
 from tinynet.recorder import Recorder, Row, Tensor
 from tinynet.step import training_step
@@ -78,9 +83,8 @@ class Explanation:
                 lines.append(f"{phase.upper()}")
             lines.append(f"{number:>3}. {step.code:<64} {step.where}")
             lines.append(f"     {step.shapes}")
-            for name, value in step.results.items():
-                text = np.array2string(value, precision=4, suppress_small=True, threshold=SHOWN * SHOWN, edgeitems=3)
-                lines.append("     " + f"{name} = {text}".replace("\n", "\n" + " " * (len(name) + 8)))
+            lines += [f"     {plain(line)}" for line in step.formulas]
+            lines += [f"     {name} = {written(value, len(name) + 8)}" for name, value in step.results.items()]
         return "\n".join([*lines, f"loss {self.loss:.6g}"])
 
     def _repr_markdown_(self) -> str:
@@ -108,9 +112,23 @@ def explain_step(model: Compiled, x: Any, y: Any, sample_weight: Any = None) -> 
     tensors = tensors_of(network, w, optimizer, {**data, "order": order})
     fused_layer = len(network.layers) if state.objective.fused else 0
     steps: list[Step] = []
+    said: set[str] = set()
+    chain = Chain(fused_layer)
+
+    def words_and_numbers(row: Row, arguments: dict[str, Any]) -> Iterator[str]:
+        """What a called formula is, where it is called first, and the numbers of an update rule."""
+        used = [value for value in row.arguments.values() if isinstance(value, Formula)]
+        back = [f.derivative or f.gradient for f in used if row.operation in ("activation_grad", "loss_grad")]
+        called = definitions(*used, *filter(None, back))
+        yield from (line for line in called if line not in said)
+        said.update(called)
+        if row.operation == "update":
+            now = dict(zip(hyper_names(row.arguments["rule"]), arguments["hyper"].tolist(), strict=True))
+            yield r",\; ".join(settings(Formula(row.arguments["rule"].function, **now)))
 
     def note(row: Row, arguments: dict[str, Any]) -> None:
         if row.operation in BOOKKEEPING:
+            chain.line(row)
             return
         frame = sys._getframe(2)  # note <- the recorder <- the line that called the operation
         path = Path(frame.f_code.co_filename)
@@ -119,11 +137,12 @@ def explain_step(model: Compiled, x: Any, y: Any, sample_weight: Any = None) -> 
             results = {tensors[id(p)].name: p.copy() for p in network.parameter_list()}
         if row.operation == "loss_grad":
             results["L"] = network.value / rows
+        formulas = [*operation_as_latex(row, fused_layer), *words_and_numbers(row, arguments)]
         steps.append(
             Step(
                 _phase(row, steps),
                 row.operation,
-                tuple(operation_as_latex(row, fused_layer)),
+                tuple(filter(None, (chain.line(row), *formulas))),
                 linecache.getline(str(path), frame.f_lineno).strip(),
                 f"{'/'.join(path.parts[-2:])}:{frame.f_lineno}",
                 ", ".join(dict.fromkeys(str(t) for t in row.tensors())),
@@ -134,6 +153,18 @@ def explain_step(model: Compiled, x: Any, y: Any, sample_weight: Any = None) -> 
     with np.errstate(all="ignore"):
         training_step(Recorder(tensors, note), network, w, data, order, state.objective, optimizer)
     return Explanation(tuple(steps), float(network.value[0]) / rows)
+
+
+def written(value: Array, indent: int) -> str:
+    """Numbers of four digits in columns; of large arrays the corners."""
+    if value.size == 1:
+        return f"{float(value.reshape(())):.6g}"
+    width = max(len(f"{number:.4g}") for number in value.ravel()[:1000].tolist())
+    text = np.array2string(
+        value, threshold=SHOWN * SHOWN, edgeitems=3, max_line_width=110 - indent,
+        formatter={"float_kind": lambda number: f"{number:.4g}".rjust(width)},
+    )  # fmt: skip
+    return text.replace("\n", "\n" + " " * indent)
 
 
 def _written(row: Row, arguments: dict[str, Any]) -> Iterator[tuple[Tensor, Array]]:

@@ -114,7 +114,7 @@ def in_words(row: Row, fused_layer: int) -> list[str]:
     match row.operation:
         case "gemm":
             left, right = s("a") + "ᵀ" * bool(a.get("trans_a")), s("b") + "ᵀ" * bool(a.get("trans_b"))
-            return [f"{s('out')} = {left} {right}"]
+            return [f"{s('out')} {'+=' if a.get('accumulate') else '='} {left} {right}"]
         case "bias_activation":
             return [f"{s('z')} += {s('b')}", f"{s('a')} = {a['f']}({s('z')})"]
         case "activation_grad" if a["f"].derivative is not None:

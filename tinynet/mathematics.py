@@ -134,7 +134,10 @@ def operation_as_latex(row: Row, fused_layer: int = 0) -> Iterator[str]:
         case "gemm":
             left = s("a") + (r"^{\top}" if a.get("trans_a") else "")
             right = s("b") + (r"^{\top}" if a.get("trans_b") else "")
-            yield rf"{s('out')} = {chained(s('out'))}{left}\, {right}"
+            if a.get("accumulate"):
+                yield rf"{s('out')} \leftarrow {s('out')} + {left}\, {right}"
+            else:
+                yield rf"{s('out')} = {chained(s('out'))}{left}\, {right}"
         case "bias_activation":
             *before, last = of(a["f"], a["z"].name)
             yield rf"{s('z')} \leftarrow {s('z')} + {s('b')}"

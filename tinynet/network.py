@@ -14,6 +14,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.layers import Embedding, Layer, Memory, Parameter
 from tinynet.losses import Objective
 from tinynet.operations import Operations
+from tinynet.settings import whole
 
 LINE = 64  # bytes; every parameter begins on a cache line
 
@@ -98,8 +99,15 @@ class Network:
             if isinstance(layer, Embedding) and index:
                 raise ValueError(f"Embedding reads codes of x, so it is the first layer; here it is layer {index + 1}")
             width = self.widths[-1]
-            self.widths.append(layer.build(width))
+            kind = type(layer).__name__
+            self.widths.append(whole(f"what {kind}.build returns, the columns that leave,", layer.build(width), 1))
             self.specifications.append(layer.parameters(width))
+            for name, spec in self.specifications[-1].items():
+                if not isinstance(spec, Parameter):
+                    raise TypeError(
+                        f"{kind}.parameters says what {name} is by tn.layers.Parameter(shape, initializer), not by "
+                        f"{type(spec).__name__}"
+                    )
         self.size = sum(self.room(spec.shape) for specs in self.specifications for spec in specs.values())
         self.parameters, self.gradients = self.flat(), self.flat()
         self.views = self.bind_views()
@@ -154,6 +162,10 @@ class Network:
         for layer, m in zip(self.layers, w.memories, strict=True):
             w.inputs.append(x)
             x = layer.forward(ops, m, x, training)
+            if x is None:
+                raise TypeError(
+                    f"{type(layer).__name__}.forward returned nothing; it returns its result, an array of m"
+                )
         return x
 
     def loss_and_gradient(self, ops: Operations, w: Workspace, y: Array, objective: Objective) -> Array:

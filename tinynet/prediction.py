@@ -52,6 +52,8 @@ class Prediction:
                 part = x[start : start + rows]
                 w = self.workspace(len(part))
                 out[start : start + rows] = self.network.forward(self.ops, w, part, training=False)
+        if n > rows:
+            self.kept.clear()  # a table that went through in parts leaves no memory behind
         return out
 
     def fitting(self, x: Array) -> Array:

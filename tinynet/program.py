@@ -10,6 +10,7 @@ import numpy as np
 
 from tinynet.costs import flops, reads, written_names
 from tinynet.formulas.vocabulary import Array
+from tinynet.layers import Embedding
 from tinynet.losses import Objective
 from tinynet.network import LINE, Network, Workspace, aligned_zeros, numbered
 from tinynet.operations import Operations
@@ -133,6 +134,10 @@ def record(
     """The program of one training step on `batch` rows; without an optimizer it ends with the gradients.
 
     The step is carried out, on a copy of the network and on rows of zeros, and written down while it runs.
+
+    Raises
+    ------
+    ValueError : where a layer of one's own computes something that is no operation, which a replay would leave out
     """
     network = network.copy()
     optimizer = None if optimizer is None else optimizer.copy(network)
@@ -141,10 +146,34 @@ def record(
     data = {"X": np.zeros((batch, n_in)), "T": np.zeros((batch, target_columns)), "weights": np.ones((batch, 1))}
     data = {name: array.astype(network.dtype) for name, array in data.items()}
     order = np.arange(batch)
+    own = [layer for layer in network.layers if not type(layer).__module__.startswith("tinynet.")]
+    if own:
+        codes = network.layers[0].columns if isinstance(network.layers[0], Embedding) else []
+        numbers = [column for column in range(n_in) if column not in codes]
+        data["X"][:, numbers] = np.random.default_rng(0).standard_normal((batch, len(numbers)))
+    start = {name: array.copy() for name, array in state_of(network, optimizer).items()}
     recorder = Recorder(tensors_of(network, w, optimizer, {**data, "order": order}))
     with np.errstate(all="ignore"):
         y = training_step(recorder, network, w, data, order, objective, optimizer)
-    return Program(recorder.rows, batch, recorder.tensors[id(y)])
+    program = Program(recorder.rows, batch, recorder.tensors[id(y)])
+    if own:
+        again = Replay(program, start).run({**data, "order": order})
+        same = [np.array_equal(a, b, equal_nan=True) for a, b in ((again, y), (start["gradients"], network.gradients))]
+        if not all(same):
+            raise ValueError(
+                f"{' or '.join(dict.fromkeys(type(layer).__name__ for layer in own))} computes something beside its "
+                "operations (NumPy on arrays of m?), so a replay of them gives other numbers: write each line of "
+                "forward and backward as a call of ops, or train on backend='numpy'"
+            )
+    return program
+
+
+def state_of(network: Network, optimizer: Optimizer | None) -> dict[str, Array]:
+    """The flat vectors and the state that a replay of a step works on, by name."""
+    kept = [(network, name) for name in ("parameters", "gradients", "step", "value", "alive")]
+    if optimizer is not None:
+        kept += [(optimizer, name) for name in ("slots", "hyper", "decay_hyper", "square_norm")]  # type: ignore[misc]
+    return {name: getattr(owner, name) for owner, name in kept}
 
 
 def record_prediction(network: Network, batch: int) -> Program:
@@ -170,7 +199,7 @@ class Replay:
     """
 
     def __init__(self, program: Program, state: Mapping[str, Array], n: int | None = None) -> None:
-        self.program, self.state = program, dict(state)
+        self.program, self.state, self.ops = program, dict(state), Operations()
         self.n = program.batch if n is None else n
         plan = program.plan(self.n)
         memory = aligned_zeros((plan.nbytes,), np.uint8)
@@ -195,14 +224,17 @@ class Replay:
 
     def run(self, given: Mapping[str, Array]) -> Array:
         """One step, or one prediction; `given` holds the data by name: X, T, weights and order, or x. Returns y."""
-        ops = Operations()
+        with np.errstate(all="ignore"):
+            for row in self.program.rows:
+                self.carry_out(row, given)
+        return self.array(self.program.output, given)
+
+    def carry_out(self, row: Row, given: Mapping[str, Array]) -> None:
+        """One operation, on this memory."""
 
         def filled(value: Any) -> Any:
             if isinstance(value, Tensor):
                 return self.array(value, given)
             return [filled(item) for item in value] if isinstance(value, list) else value
 
-        with np.errstate(all="ignore"):
-            for row in self.program.rows:
-                getattr(ops, row.operation)(**{name: filled(value) for name, value in row.arguments.items()})
-        return self.array(self.program.output, given)
+        getattr(self.ops, row.operation)(**{name: filled(value) for name, value in row.arguments.items()})

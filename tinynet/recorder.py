@@ -14,6 +14,25 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.operations import OPERATIONS, Operations
 
 SIGNATURES = {name: inspect.signature(getattr(Operations, name)) for name in OPERATIONS}
+LISTS = ("arrays", "outs", "tables", "dtables")  # arguments that are several arrays
+
+
+def bound(operation: str, *given: Any, **options: Any) -> dict[str, Any]:
+    """The arguments of a call by name. Raises TypeError where one is missing, too many, or of the wrong kind."""
+    signature = SIGNATURES[operation]
+    try:
+        arguments = signature.bind(*given, **options).arguments
+    except TypeError as error:
+        takes = ", ".join(name for name in signature.parameters if name != "self")
+        raise TypeError(f"{operation} takes ({takes}): {error}") from None
+    del arguments["self"]
+    for name, value in arguments.items():
+        if name in ("f", "rule") and not isinstance(value, Formula):
+            what = getattr(value, "__name__", type(value).__name__)
+            raise TypeError(f"{operation} takes a formula as {name!r}: give it tn.Formula({what})")
+        if name in LISTS and not isinstance(value, (list, tuple)):
+            raise TypeError(f"{operation} takes a list of arrays as {name!r}, as in [m.a]")
+    return arguments
 
 
 @dataclass(frozen=True)
@@ -97,8 +116,7 @@ def _recording(operation: str) -> Callable[..., None]:
     run = getattr(Operations, operation)
 
     def record(self: Recorder, *given: Any, **options: Any) -> None:
-        bound = SIGNATURES[operation].bind(self, *given, **options)
-        arguments = {name: value for name, value in bound.arguments.items() if name != "self"}
+        arguments = bound(operation, self, *given, **options)
         row = Row(operation, {name: self.written(operation, name, value) for name, value in arguments.items()})
         run(self, *given, **options)
         self.rows.append(row)

@@ -52,7 +52,8 @@ int cublasGemmEx(Context *h, int ta, int tb, int m, int n, int k, const void *al
 {
     if (h->stream != (void *) 77 || !h->workspace || h->size != 33554432 || h->math) return 1;
     if (at != bt || at != ct || algorithm != -1) return 15;
-    if (at == 0 && compute == 68)
+    if (at == 0 && compute == 77) h->math = 0, *(float *) c = -77;  // a mark of TF32
+    else if (at == 0 && compute == 68)
         multiply<float>(ta, tb, m, n, k, *(float *) alpha, (float *) a, lda, (float *) b, ldb, *(float *) beta,
                         (float *) c, ldc);
     else if (at == 1 && compute == 70)
@@ -177,6 +178,21 @@ def test_captures_and_replays(driver):
     theirs.epoch(data, np.arange(37), 8)  # 2 steps eagerly, two replays, 1 ragged step eagerly
     assert set(theirs.machines["step", 8].graphs) == {1}
     driver.wait()
+
+
+def test_tf32_is_off_unless_asked_for(blas, tmp_path):
+    from tinynet.backends.cupy_driver import Gemm
+
+    a, b, c = np.float32([3]), np.float32([5]), np.float32([0])
+    places = [Place(array.ctypes.data, 4) for array in (a, b, c)]
+    product = Gemm("float32", False, False, 1, 1, 1, places[0], 1, places[1], 1, False, places[2], 1)
+    exact, coarse = (CudaDriver(fake_cupy(tmp_path), blas, tf32) for tf32 in (False, True))
+    exact.gemm(product)
+    assert c == 15
+    assert "TF32" not in str(exact)
+    coarse.gemm(product)
+    assert c == -77
+    assert str(coarse).endswith(", TF32")
 
 
 def test_a_failing_blas_says_which_call_and_status(driver):

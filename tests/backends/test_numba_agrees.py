@@ -13,7 +13,7 @@ from paired_training import agree, last_activation
 
 import tinynet as tn
 from tinynet.activations import ACTIVATIONS
-from tinynet.backends import numba_products as products
+from tinynet.backends import numba_product_rows
 from tinynet.formulas.formula import derivative_of
 from tinynet.formulas.rows import product
 from tinynet.formulas.vocabulary import exp, log1p, tanh, where
@@ -99,11 +99,10 @@ def test_every_layer_together(threads, dtype):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_products_by_blas(threads, dtype, monkeypatch):
     """What is too large for the products of this backend's own goes to BLAS; here everything is."""
-    from tinynet.backends import numba_product_rows
 
     asked = []
     real = numba_product_rows.gemm_address
-    monkeypatch.setattr(products, "LARGEST", 0)
+    monkeypatch.setattr(numba_product_rows, "LARGEST", 0)
     monkeypatch.setattr(numba_product_rows, "gemm_address", lambda dtype: asked.append(dtype) or real(dtype))
     agree(lambda: [Dense(7, "relu"), LayerNormalization(), Dense(5, "tanh"), Dense(1)], 4, threads=threads, dtype=dtype)
     agree(lambda: [Dense(20, "silu"), Dropout(0.3), Dense(2)], 3, threads=threads, dtype=dtype, rows=50, batch=50)

@@ -102,6 +102,6 @@ def test_the_library_is_found_the_long_way_too(monkeypatch):
 
     known = numba_blas.gemm_address("float32")
     monkeypatch.setattr(numba_blas, "EXTENSION_SUFFIXES", [])
-    for cached in (numba_blas._library, numba_blas.gemm_address):
+    for cached in (numba_blas.blas_module, numba_blas.gemm_address):
         cached.cache_clear()
     assert numba_blas.gemm_address("float32") == known

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -360,17 +361,34 @@ def test_a_formula_edited_between_processes_is_never_stale(tmp_path):
 def test_two_processes_that_compile_at_once(tmp_path):
     both = [process(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
     assert printed(both[0]) == printed(both[1])
-    assert list((tmp_path / "cache").rglob("*.nbi"))
+    assert list((tmp_path / "cache").rglob("*.o"))
 
 
 def test_without_a_place_for_a_cache(tmp_path):
     """As in an installation that nobody may write to."""
-    before = (
-        "from numba.core import caching\n"
-        "def refuse(self):\n    raise OSError('read-only file system')\n"
-        "caching._CacheLocator.ensure_cache_path = refuse"
-    )
+    before = "from tinynet.backends import numba_code\nnumba_code.writable = lambda place: False"
     assert printed(process(tmp_path, before)) == printed(process(tmp_path))
+
+
+def test_what_is_kept_is_loaded_without_numba(tmp_path):
+    """Neither numba nor SciPy is imported where nothing is to be compiled and no product is large."""
+    kept = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    before = "import atexit\natexit.register(lambda: print('numba' in sys.modules, 'scipy' in sys.modules))"
+    first, second = (printed(process(tmp_path, before, **kept)).split() for _ in range(2))
+    assert first[0] == second[0]
+    assert first[1] == "True"
+    assert second[1:] == ["False", "False"]
+
+
+def test_a_damaged_file_of_machine_code_is_compiled_anew(tmp_path):
+    kept = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    loss = printed(process(tmp_path, **kept))
+    files = sorted((tmp_path / "cache").rglob("*.o"))
+    files[0].write_bytes(b"")
+    files[1].write_bytes(files[1].read_bytes()[:-100])
+    files[2].write_bytes(files[2].read_bytes().replace(b"ELF", b"FLE"))
+    assert printed(process(tmp_path, **kept)) == loss
+    assert all(len(file.read_bytes()) > 100 for file in files)
 
 
 def test_the_rule_for_threads_knows_the_size_of_a_step_alone(monkeypatch):
@@ -493,3 +511,15 @@ from numba import njit
 assert njit(lambda a: a @ a)(np.eye(3)).sum() == 3
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+
+
+def test_a_model_that_was_trained_holds_no_data():
+    """Neither the rows that it learned from nor those that it was judged by, even before garbage is collected."""
+    model = tn.Sequential([Dense(4, "tanh", input_shape=[COLUMNS]), Dense(1)])
+    model.compile("adam", "mse", backend="numba")
+    given = [np.ones(shape, np.float32) for shape in ((ROWS, COLUMNS), (ROWS, 1), (9, COLUMNS), (9, 1))]
+    watched = [weakref.ref(array) for array in given]
+    model.fit(given[0], given[1], validation_data=(given[2], given[3]), epochs=2, verbose=0)
+    model.evaluate(given[0], given[1], verbose=0)
+    del given
+    assert [ref() for ref in watched] == [None] * 4

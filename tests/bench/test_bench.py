@@ -90,7 +90,7 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "scikit-learn, 1 thread" in printed
     kept = json.loads((tmp_path / "new/bench.json").read_text())
     one = kept["training"][0]["samples"]
-    assert {s["name"] for s in one} == {*INSTALLED, "products alone"}
+    assert {s["name"] for s in one} == {*INSTALLED, *table.PRODUCTS}
     assert all(len(s["seconds"]) == 3 and min(s["seconds"]) > 0 for s in one)
     assert all(len(s["losses"]) == LEARNED for s in one)
     assert kept["machine"]["packages"]["numpy"] == np.__version__
@@ -129,9 +129,11 @@ def test_a_trainer_on_a_gpu_learns_as_the_others() -> None:
     reference = TRAINERS["tinynet numpy"](TINY, 1)
     for number in range(3):
         assert epoch(TINY.order(number)) == pytest.approx(reference(TINY.order(number)), rel=1e-4)
-        parts = epoch.parts()  # type: ignore[attr-defined]
-        assert set(parts) == {"products", "launch of products", "step", "launch of step", "transfer"}
+        parts = epoch.parts(64)  # type: ignore[attr-defined]
         assert parts["step"] > parts["launch of step"] > 0
+        assert parts["step"] > parts["products"] > parts["launch of products"] > 0
+        assert parts["FLOPs"] * TINY.rows == TINY.flops * TINY.batch
+        assert all(parts[name] > 0 for name in ("transfer", "bytes", "FLOPs a second", "bytes a second"))
 
 
 def test_where_a_gpu_wins(tmp_path: Path) -> None:
@@ -141,8 +143,10 @@ def test_where_a_gpu_wins(tmp_path: Path) -> None:
         Samples("tinynet numba", 1, 1.0, [0.002] * 3, []),
     )
     parts = {"products": 2e-6, "step": 8e-6, "launch of products": 1e-6, "launch of step": 3e-6, "transfer": 1e-4}
-    first, *lines = crossover.told(TINY, [gpu, cpu], parts)
+    parts |= {"FLOPs": 2e7, "bytes": 1.6e6, "FLOPs a second": 5e13, "bytes a second": 2e12}
+    first, second, *lines = crossover.told(TINY, [gpu, cpu], parts)
     assert "products take 25% of a step" in first
+    assert "10.00 TFLOP/s, 20% of a large one's; a step moves 200 GB/s, 10% of what memory gives" in second
     assert "tinynet numba" in lines[1]
     assert "2.00 (2.00 to 2.00)" in lines[1]
     crossover.draw([(TINY, [gpu, cpu], parts)], tmp_path / "crossover.png")

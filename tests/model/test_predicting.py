@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -91,3 +92,14 @@ def test_x_is_never_written_to():
     model.evaluate(x, y)
     model(x, training=True)
     model.forward(x)
+
+
+def test_a_large_table_leaves_no_memory_behind():
+    model = new()
+    tracemalloc.start()
+    model.predict(rows(9))  # what the first call makes once
+    before = tracemalloc.get_traced_memory()[0]
+    model.predict(rows(5000))
+    left = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert left < 50_000

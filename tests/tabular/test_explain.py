@@ -15,13 +15,13 @@ pytest.importorskip("sklearn")
 
 import tinynet as tn
 from tinynet.cli import main
-from tinynet.tabular import TabularClassifier, TabularRegressor
+from tinynet.tabular import Preprocessor, Schema, TabularClassifier, TabularRegressor
 from tinynet.tabular.explain import explain, importance, partial_dependence, path
+from tinynet.tabular.explain.explanation import percent, rounded
 from tinynet.tabular.explain.path import holds, integrated
 from tinynet.tabular.explain.reference import typical
 from tinynet.tabular.explain.score import Score
-from tinynet.tabular.preprocess import Preprocessor
-from tinynet.tabular.schema import Column, Schema
+from tinynet.tabular.schema import Column
 
 ROWS = 240
 GENERATOR = np.random.default_rng(0)
@@ -208,11 +208,88 @@ def test_the_reference_is_the_median_and_the_most_frequent_kind(models):
 
 
 def test_words_for_a_gap_and_for_what_is_out_of_range(models):
-    said = str(explain(models["two classes"], {"age": 61, "sex": "m", "ward": "nowhere", "creatinine": None}))
-    assert "creatinine: missing" in said
+    found = explain(models["two classes"], {"age": 61, "sex": "m", "ward": "nowhere", "creatinine": None})
+    said = str(found)
+    assert said.startswith("Risk of the target = 1: ")
+    assert "creatinine: missing (compared with " in said
     assert "age: 61" in said
-    assert "ward is of a kind that was rare or unknown in training" in said
-    assert "log-odds" in said
+    assert "Missing in 1 of 4 columns: creatinine." in said
+    assert "Less firm: ward is of a kind that was rare or unknown in training" in said
+    assert "creatinine is missing" not in said  # it is told once
+    assert "sex: m (" not in said  # as the reference patient's, so it moves nothing
+    whole = explain(models["two classes"], row(3) | {"creatinine": 1.1})
+    assert "Nothing is missing, unknown or out of the training rows' range." in str(whole)
+
+
+@pytest.mark.parametrize("kind", ["two classes", "three classes", "amount", "count", "cost", "quantiles"])
+def test_the_lines_that_are_shown_lead_from_the_reference_to_the_answer(models, kind):
+    """Factors multiply, amounts add: what is printed, read back with its rounding, gives the printed whole."""
+    found = explain(models[kind], TABLE, row=5)
+    raises = [c > 0 for words, c in found.lines() if "other columns" not in words]
+    assert raises == sorted(raises, reverse=True)
+    parts = [line for line in str(found).splitlines() if line.startswith(("  raises", "  lowers"))]
+    read = [float(line.split("#")[0].replace("x", "").split()[1]) for line in parts]
+    if found.unit == "plus":
+        assert sum(read) == pytest.approx(found.score - found.reference, abs=0.01)
+    else:
+        assert np.prod(read) == pytest.approx(math.exp(found.score - found.reference), rel=0.03)
+    assert len(parts) == len(found.lines())
+
+
+def test_the_odds_lead_from_one_risk_to_the_other(models):
+    found = explain(models["two classes"], TABLE, row=5)
+    odds = found.reference_answer / (1 - found.reference_answer) * math.exp(found.score - found.reference)
+    assert odds / (1 + odds) == pytest.approx(found.answer, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("p", "words"),
+    [(0.0, "under 0.05 %"), (0.0514, "5.1 %"), (0.0996, "10 %"), (0.431, "43 %"), (0.9, "90 %"), (0.986, "98.6 %"),
+     (0.99951, "over 99.95 %"), (1.0, "over 99.95 %")],
+)  # fmt: skip
+def test_risks_as_one_would_say_them(p, words):
+    assert percent(p) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(42.38498, "42.38"), (1590.0, "1590"), (0.0335, "0.0335"), (12345.6, "12346"), (-3.0, "-3")]
+)
+def test_four_figures_and_whole_numbers_whole(value, words):
+    assert rounded(value) == words
+
+
+def test_how_sure_says_for_whom_such_an_answer_is_rare(models):
+    predictor = models["two classes"].predictor_
+    for number in range(40):
+        sure = explain(predictor, TABLE, row=number).sure
+        zero, one = predictor.predict_set(row(number))[0]
+        if zero and one:
+            assert sure == "Such an answer is not rare (over 10 %) for any value of the target"
+        else:
+            rare = ["the target is 0"] * (not zero) + ["the target is 1"] * (not one)
+            assert sure.startswith("Such an answer is rare (under 10 %) where ")
+            assert all(words in sure or "0 or 1" in sure for words in rare)
+    low, high = models["amount"].predictor_.predict_interval(row(3))[0]
+    assert f"between {rounded(low)} and {rounded(high)}" in explain(models["amount"], TABLE, row=3).sure
+
+
+def test_a_dollar_is_a_dollar():
+    matplotlib = pytest.importorskip("matplotlib")
+    income = np.where(TABLE["sex"] == "m", "under $11k", "$11k ($3)")
+    model = TabularClassifier(**SETTINGS).fit({**TABLE, "income": income}, (NOISY > np.median(NOISY)).astype(int))
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        page = explain(model, {**row(3), "income": "$11k ($3)"}, reference={**row(3), "income": "under $11k"}).to_html()
+    assert "income: $11k ($3) (compared with under $11k)" in page.split("</svg>")[0]
+
+
+def test_the_reference_of_an_ordinal_is_one_level():
+    """Its median level is another one than its most frequent: number and kind must both be the most frequent one's."""
+    stage = np.repeat(["I", "II", "III"], [70, 60, 65])
+    schema = Schema({"stage": Column("ordinal", levels=["I", "II", "III"])})
+    preprocessor = Preprocessor(schema).fit({"stage": stage})
+    x, words = typical(preprocessor)
+    assert words == {"stage": "I"}
+    np.testing.assert_allclose(x, preprocessor.transform({"stage": ["I"]}))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +337,7 @@ def test_the_command(models, tmp_path: Path, capsys):
         main(["explain", str(tmp_path / "m.safetensors"), str(tmp_path / "new.csv"), "--row", "1", "--out", str(page)])
         == 0
     )
-    assert "sex: f (reference: m)" in capsys.readouterr().out
+    assert "sex: f (compared with m)" in capsys.readouterr().out
     assert "<svg" in page.read_text()
     assert main(["explain", str(tmp_path / "m.safetensors"), str(tmp_path / "new.csv"), "--row", "9"]) == 1
     assert "2 rows" in capsys.readouterr().err

@@ -136,8 +136,8 @@ def test_cohort_flow_and_table_one() -> None:
         {"name": "women", "column": "sex", "is": "f"},
     ]))  # fmt: skip
     done = integrate(plan, TABLES)
-    assert done.flow == [("rows of stays", 3), ("with key and prediction time", 3), ("adults", 3), ("still there", 2),
-                         ("women", 1)]  # fmt: skip
+    assert done.flow == [("rows of stays", 3), ("with a key", 3), ("with a prediction time", 3), ("adults", 3),
+                         ("still there", 2), ("women", 1)]  # fmt: skip
     assert done.columns["stay"].tolist() == ["a"]
     assert "<5" in str(done)
     assert not any(line[0].startswith(("stay", "person")) for line in done.table1)

@@ -84,6 +84,44 @@ FAULTS = [  # kind, severity, column, how it is planted
         "troponin", lambda t: np.where(G.random(ROWS) < 0.2, -999.0, np.round(G.lognormal(0, 1, ROWS), 3)))),
     ("named after the outcome", None, "discharge_date", with_column(
         "discharge_date", lambda t: np.array([f"2021-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(ROWS)]))),
+    ("hidden gap", "warning", "insulin", with_column(  # 0 for what was not measured
+        "insulin", lambda t: np.where(G.random(ROWS) < 0.3, 0.0, np.round(60 + G.lognormal(4, 0.5, ROWS))))),
+    ("hidden gap", "serious", "visit_date", with_column("visit_date", lambda t: np.array(
+        ["1900-01-01" if i % 50 == 0 else f"2021-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(ROWS)]))),
+    ("unknown unit", "warning", "age", lambda t: t | {"age": np.round(t["age"] * 365.25)}),
+    ("contradiction", "warning", "ap_lo", lambda t: t | {
+        "ap_hi": np.where(np.arange(ROWS) == 7, 70.0, G.normal(135, 6, ROWS)), "ap_lo": G.normal(90, 5, ROWS)}),
+    ("contradiction", "warning", "out", lambda t: t | {
+        "admitted": np.array([f"{1 + i % 27:02d}/03/2021" for i in range(ROWS)], object),  # other forms of dates, too
+        "out": np.array([f"{1 if i == 30 else 2 + i % 27:02d}.03.2021" for i in range(ROWS)], object)}),
+    ("contradiction", "warning", "pregnant", with_column(
+        "pregnant", lambda t: np.where((t["sex"] == "female") | (np.arange(ROWS) < 9), "yes", "no"))),
+    ("contradiction", "warning", "bmi", lambda t: t | {
+        "height": G.normal(170, 8, ROWS), "weight": G.normal(75, 10, ROWS), "bmi": G.normal(26, 4, ROWS)}),
+    ("contradiction", "warning", "max_pulse", lambda t: t | {
+        "min_pulse": np.where(np.arange(ROWS) < 3, 140.0, G.normal(60, 5, ROWS)), "max_pulse": G.normal(110, 5, ROWS)}),
+    ("empty rows", "warning", None, lambda t: {  # the totals under a table
+        name: np.r_[v[:-1], [None if v.dtype == object or v.dtype.kind == "U" else np.nan]]
+        for name, v in (t | {f"x{i}": G.normal(0, 1, ROWS) for i in range(4)}).items()}),
+    ("missing by place", "warning", "lactate", lambda t: t | {
+        "hospital": (where := G.choice(["north", "south"], ROWS)),
+        "lactate": np.where((where == "north") & (G.random(ROWS) < 0.6), np.nan, G.normal(2, 1, ROWS))}),
+    ("identifier tells the target", "serious", "case_id", with_column(
+        "case_id", lambda t: np.argsort(np.argsort(t["died"] + G.random(ROWS))) + 1000)),
+    ("order tells the target", "note", None, lambda t: {
+        k: v[np.argsort(t["died"], kind="stable")] for k, v in t.items()}),
+    ("everybody died", "warning", "date_of_death", with_column(
+        "date_of_death", lambda t: np.array([f"2021-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(ROWS)]))),
+    ("gaps filled", "warning", "crp_imputed", lambda t: t | {
+        "crp": (crp := np.where(np.arange(ROWS) % 4 == 0, np.nan, np.round(G.lognormal(2, 1, ROWS), 2))),
+        "crp_imputed": np.where(np.isnan(crp), 7.0, crp)}),
+    ("measured later", "warning", "pain_6months", with_column("pain_6months", lambda t: G.normal(0, 1, ROWS))),
+    ("spelled differently", "warning", "died", lambda t: t | {
+        "died": np.where(t["died"] == 0, "no", np.where(np.arange(ROWS) < 60, "Yes", "yes")).astype(object)}),
+    ("one class", "serious", "died", lambda t: t | {"died": np.ones(ROWS)}),
+    ("person in several splits", "serious", "patient_id", lambda t: t | {
+        "patient_id": np.arange(ROWS) // 2, "born": np.arange(ROWS) // 2 % 50 + 1940,
+        "part": np.where(np.arange(ROWS) % 3 == 0, "test", "train")}),
     ("missing target", None, "died", lambda t: t | {"died": np.where(np.arange(ROWS) < 30, np.nan, t["died"])}),
 ]  # fmt: skip
 
@@ -117,6 +155,41 @@ def test_no_value_of_a_row_is_ever_shown(tmp_path: Path):
     for text in (str(report), report.to_json(), report.to_html()):
         assert "73912" not in text
         assert "Quux" not in text
+
+
+def test_examples_say_where_to_look_and_only_kinds_of_many_rows():
+    """Rows by their numbers, the first being 1; a kind by its name where ten rows and more have it."""
+    table = set_cells("age", [3, 9], 900.0)(clean())
+    died = table["died"].astype(bool)
+    rare = np.flatnonzero(died)[:9]
+    where = np.where(died & (np.arange(ROWS) % 2 == 0), "mortuary", "ward").astype(object)
+    where[rare] = "chapel of Quux"
+    report = data_quality(table | {"room": where}, target="died")
+    assert report.find("impossible", "age")[0].examples == ["rows 4, 10"]
+    assert report.find("decides the target", "room")[0].examples == ["'mortuary'"]
+    assert "rows 4, 10" in str(report)
+    assert "mortuary" in report.to_html()
+    assert "Quux" not in str(report) + report.to_json() + report.to_html()
+
+
+def test_parts_of_a_cost_that_is_often_nothing():
+    g = np.random.default_rng(5)
+    visits = g.poisson(0.8, 2000)
+    cost = np.where(visits > 0, np.round(visits * g.lognormal(4, 1, 2000)), 0.0)
+    table = {"age": g.normal(50, 9, 2000), "visits": visits, "children": g.poisson(0.8, 2000), "cost": cost}
+    (found,) = data_quality(table, target="cost").find("decides the target")
+    assert found.columns == ["visits"]
+
+
+def test_an_easy_task_is_no_leak():
+    """Three of four columns that lie apart by nature are one warning, and a single one is a suspect."""
+    g = np.random.default_rng(6)
+    y = g.integers(0, 2, 500)
+    apart = {f"width_{i}": g.normal(3.5 * y, 1.0) for i in range(3)}
+    assert [f.severity for f in data_quality({**apart, "z": g.normal(0, 1, 500), "y": y}, target="y").find(
+        "predicts alone")] == ["warning"]  # fmt: skip
+    table = {"width": apart["width_0"], **{f"z{i}": g.normal(0, 1, 500) for i in range(5)}, "y": y}
+    assert [f.severity for f in data_quality(table, target="y").find("predicts alone")] == ["serious"]
 
 
 def test_json_and_page_hold_every_finding():

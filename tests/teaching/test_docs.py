@@ -21,6 +21,7 @@ pytest.importorskip("matplotlib")
 
 import formula_page
 import formula_speed
+import notebook_page
 import reference
 import rooms_picture
 
@@ -70,6 +71,65 @@ def test_a_page_is_the_function_itself(f, monkeypatch):
     assert back is None or re.search(r"relative error \d\.\de-(0[89]|1\d)\*\*", text)
     assert "not installed" in text  # what monkeypatch says of numba
     assert "not yet run on a GPU" in text
+
+
+@pytest.mark.parametrize("f", formula_page.formulas(), ids=lambda f: f.__name__)
+def test_every_page_proves_its_function(f, monkeypatch):
+    """Update rules and parts of formulas, too, which have no derivative."""
+    monkeypatch.setattr(formula_page, "check", lambda f: None)  # the derivatives' proofs are tested elsewhere
+    text = formula_page.proof(f)
+    assert re.search(r"relative error (0\.0e\+00|\d\.\de-1[5-9])\*\* over \d\d", text)
+    assert f"def {f.__name__}(" in text  # the definition, for the reader to judge
+
+
+def test_what_a_definition_calls_is_shown_with_it():
+    names = [g.__name__ for g in formula_page.definition(updates.adam)]
+    assert names == ["adam_step", "adam", "averages", "adam_steps"]
+    assert [g.__name__ for g in formula_page.definition(updates.sgd)] == ["sgd"]
+
+
+def test_a_wrong_rule_makes_no_page(monkeypatch):
+    monkeypatch.setattr(formula_page, "agreement", lambda f: (1e-3, 80))
+    with pytest.raises(ValueError, match=r"adam is not its definition in .*decimal_oracles.py: error 1.0e-03"):
+        formula_page.proof(updates.adam)
+
+
+@pytest.mark.parametrize("book", notebook_page.notebooks(), ids=lambda book: book.relative_to(ROOT / "notebooks"))
+def test_a_notebook_is_a_page(book):
+    pytest.importorskip("nbconvert")
+    pytest.importorskip("latex2mathml")
+    text, pictures = notebook_page.page(book)
+    assert re.match(rf"# 0\d · .+\n\n\[(Download the notebook|下载这个笔记本)\]\({book.name}\)", text)
+    for path, picture in pictures.items():
+        assert picture[:4] in (b"\x89PNG", b"<svg")
+        assert f"]({'/'.join(Path(path).parts[-2:])})" in text
+    assert len(pictures) >= 2
+    prose = notebook_page.CODE.sub("", text)
+    assert "$" not in prose  # all mathematics is set
+    assert ".ipynb)" not in text.replace(f"({book.name})", "", 1)
+    for formula in re.findall(r"<math.*?</math>", text):
+        ElementTree.fromstring(formula)
+    assert '<details markdown="1">' in text
+
+
+def test_mathematics_stays_out_of_code():
+    text = "a $x^2$ and `$x$`\n\n    print $y$\n\n```sh\necho $HOME $PATH\n```\n\n$$\nz\n$$\n"
+    made = notebook_page.with_mathematics(text)
+    assert made.count("<math") == 2
+    assert "`$x$`\n\n    print $y$\n\n```sh\necho $HOME $PATH\n```" in made
+
+
+def test_formulas_side_by_side_can_be_broken_between_them():
+    assert formula_page.parts_of(r"z = x W, \qquad a = f(z)") == ["z = x W,", "a = f(z)"]
+    cases = r"\begin{cases} 1 & \quad z > 0 \end{cases}"
+    assert formula_page.parts_of(cases) == [cases]
+
+
+def test_links_between_notebooks_lead_to_pages():
+    assert notebook_page.as_pages("[02](02_x.ipynb), [06](../06_y.ipynb)") == "[02](02_x.md), [06](../06_y.md)"
+    assert all((ROOT / notebook_page.path_of(book)).with_suffix(".ipynb") == book for book in notebook_page.notebooks())
+    for f, stem in formula_page.TAUGHT.items():
+        assert (ROOT / "notebooks" / f"{stem}.ipynb").is_file(), f
 
 
 def test_a_wrong_derivative_makes_no_page(monkeypatch):

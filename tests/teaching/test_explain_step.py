@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_formula_pages import pages as formula_pages
 
 import tinynet as tn
 from tinynet.mathematics import matrix, sign
+from tinynet.plain import plain
 
 ROOT = Path(tn.__file__).parent
 X = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]])
@@ -113,3 +115,123 @@ def test_names_as_signs(name: str, shown: str) -> None:
 def test_large_tensors_are_summarised() -> None:
     assert matrix(np.arange(100.0).reshape(2, 50)) == r"(2 \times 50),\; 0 \ldots 99,\; \mathrm{mean}\; 49.5"
     assert matrix(np.array([[1.0, 2.0], [3.0, 4.5]])) == r"\begin{bmatrix} 1 & 2 \\ 3 & 4.5 \end{bmatrix}"
+
+
+def gradient_lines(model: tn.Sequential, x: np.ndarray = X, t: np.ndarray = T) -> list[str]:
+    """The chain rule's lines, as the terminal shows them."""
+    lines = [plain(line) for step in model.explain_step(x, t) for line in step.formulas]
+    return [line for line in lines if line.startswith("∂L/∂")]
+
+
+def test_the_chain_rule_is_spelled_out_for_each_parameter() -> None:
+    to_a = "∂L/∂z₂ · ∂z₂/∂a₁ · ∂a₁/∂z₁"
+    assert gradient_lines(two_layers()) == [
+        "∂L/∂W₂ = ∂L/∂z₂ · ∂z₂/∂W₂",  # fused: the loss is taken on z2
+        "∂L/∂b₂ = ∂L/∂z₂ · ∂z₂/∂b₂",
+        f"∂L/∂W₁ = {to_a} · ∂z₁/∂W₁",
+        f"∂L/∂b₁ = {to_a} · ∂z₁/∂b₁",
+    ]
+    assert gradient_lines(two_layers("mse"))[0] == "∂L/∂W₂ = ∂L/∂a₂ · ∂a₂/∂z₂ · ∂z₂/∂W₂"
+
+
+def test_a_broken_chain_is_shown_broken() -> None:
+    class ForgetsActivation(tn.layers.Dense):
+        def backward(self, ops, m, x, da):  # type: ignore[no-untyped-def]
+            return self.backward_from_z(ops, m, x, da)
+
+    model = tn.Sequential([ForgetsActivation(2, "tanh", input_shape=[2]), tn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert "∂L/∂W₁ = ∂L/∂a₂ · ∂a₂/∂z₂ · ∂z₂/∂a₁ · ∂a₁/∂W₁" in gradient_lines(model)  # no z₁ on it
+
+
+class Sum(tn.layers.Layer):
+    """a = x W + tanh(x W): two ways lead to W."""
+
+    def parameters(self, n_in):  # type: ignore[no-untyped-def]
+        return {"W": tn.layers.Parameter((n_in, n_in), tn.initializers.GlorotUniform())}
+
+    def forward_arrays(self, n_in):  # type: ignore[no-untyped-def]
+        return {"p": n_in, "q": n_in, "a": n_in}
+
+    def backward_arrays(self, n_in):  # type: ignore[no-untyped-def]
+        return {"dq": n_in}
+
+    def forward(self, ops, m, x, training):  # type: ignore[no-untyped-def]
+        ops.gemm(x, m.W, m.p)
+        ops.apply(tn.activations.get("tanh"), [m.p], [m.q])
+        ops.apply(tn.Formula(added), [m.p, m.q], [m.a])
+        return m.a
+
+    def backward(self, ops, m, x, da):  # type: ignore[no-untyped-def]
+        ops.activation_grad(da, m.p, m.q, tn.activations.get("tanh"), m.dq)
+        ops.gemm(x, da, m.dW, trans_a=True)
+        ops.gemm(x, m.dq, m.dW, trans_a=True, accumulate=True)
+        if m.dx is not None:
+            ops.gemm(da, m.W, m.dx, trans_b=True)
+            ops.gemm(m.dq, m.W, m.dx, trans_b=True, accumulate=True)
+        return m.dx
+
+
+def added(p, q):  # type: ignore[no-untyped-def]
+    return p + q
+
+
+def test_where_two_ways_lead_to_a_parameter_both_are_added() -> None:
+    tn.check_layer(Sum(), n_in=2)
+    model = tn.Sequential([Sum(input_shape=[2]), Sum(), tn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    lines = gradient_lines(model)
+    to_a = "∂L/∂a₃ · ∂a₃/∂z₃ · ∂z₃/∂a₂"
+    assert f"∂L/∂W₂ = {to_a} · ∂a₂/∂W₂ + {to_a} · ∂a₂/∂q₂ · ∂q₂/∂W₂" in lines
+    assert lines[-1].count(" + ") == 3  # of four ways three are shown
+    assert lines[-1].endswith(" + ⋯")
+    shown = [line for step in model.explain_step(X, T) for line in step.formulas]
+    assert r"\mathrm{d}W_{2} \leftarrow \mathrm{d}W_{2} + a_{1}^{\top}\, \mathrm{d}q_{2}" in shown
+    assert "dW₂ += a₁ᵀ dq₂" in str(model.graph(X, T))
+
+
+def test_a_long_chain_leaves_out_its_middle() -> None:
+    model = tn.Sequential([tn.Input([2]), *(tn.layers.Dense(2, "relu") for _ in range(12)), tn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    last = gradient_lines(model)[-1]
+    assert last.startswith("∂L/∂b₁ = ∂L/∂a₁₃ · ∂a₁₃/∂z₁₃ · ∂z₁₃/∂a₁₂ · ⋯ · ")
+    assert last.endswith("∂a₁/∂z₁ · ∂z₁/∂b₁")
+    assert last.count("·") == 8
+
+
+def test_a_terminal_shows_formulas_and_the_numbers_of_the_rule() -> None:
+    text = str(two_layers(optimizer=tn.optimizers.SGD(0.25)).explain_step(X, T))
+    for line in ("z₁ = x W₁", "a₁ = tanh(z₁)", "dz₁ = ∂L/∂z₁ = da₁ ⊙ tanh'(z₁)", "θ ← θ - η dθ", "η = 0.25"):
+        assert f"     {line}" in text
+    assert "\\" not in text
+
+
+def test_a_called_formula_is_shown_once() -> None:
+    lines = [line for step in two_layers().explain_step(X, T) for line in step.formulas]
+    assert len([line for line in lines if line.startswith(r"\mathrm{adam\_step}(m, v) = ")]) == 1
+    assert len([line for line in lines if line.startswith(r"\mathrm{softplus}(z) = ")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("latex", "text"),
+    [
+        (r"\frac{a + b}{2}", "(a + b)/2"),
+        (r"\frac{x}{-y}", "x/-y"),
+        (r"e^{-\left|z\right|}", "e^(-|z|)"),
+        (r"{a_{1}}^{2}", "a₁²"),
+        (r"\hat{x_{2}} \leq \beta_{1}^{\mathrm{step}}", "x̂₂ ≤ β₁^step"),
+        (
+            r"\begin{cases} 1 & \text{if } z > 0 \\ \sqrt{2} & \text{otherwise} \end{cases}",
+            "{ 1 if z > 0, √2 otherwise }",
+        ),
+        (r"m_{\mathrm{new}},\; k_{ij} \in \{0, 1\}", "m_new, kᵢⱼ ∈ {0, 1}"),
+    ],
+)
+def test_latex_as_text(latex: str, text: str) -> None:
+    assert plain(latex) == text
+
+
+def test_every_formula_of_the_package_reads_as_text() -> None:
+    for f in formula_pages():
+        for line in (line for _, lines in f.parts for line in lines):
+            assert not set(plain(line)) & set("\\$&"), plain(line)

@@ -1,5 +1,6 @@
 """model.graph(): the picture is whole, needs nothing from outside, and shows the step's own operations and numbers."""
 
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -107,6 +108,22 @@ def test_picture_stands_alone(tmp_path: Path) -> None:
     assert text == str(picture) == picture._repr_svg_()
     assert text.count("http") == 1  # the namespace: no font, script or image from elsewhere
     assert "<script" not in text
+
+
+def test_a_long_chain_goes_on_below() -> None:
+    """No wider than a screen, every layer in it, and each row below the one before it."""
+    tn.set_random_seed(0)
+    model = tn.Sequential([tn.Input([3]), *(tn.layers.Dense(3, "tanh") for _ in range(5)), tn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    svg = str(model.graph(np.ones((3, 3)), np.ones(3)))
+    picture = ElementTree.fromstring(svg)
+    assert float(picture.get("width", "")) < 1400
+    texts = picture.iter("{http://www.w3.org/2000/svg}text")
+    found = {text.text: (float(text.get("x", "")), float(text.get("y", ""))) for text in texts}
+    titles = [found[f"dense{'_' * (i > 0)}{i or ''} · Dense"] for i in range(6)]
+    assert len({y for _, y in titles}) > 1
+    for (x, y), (next_x, next_y) in pairwise([*titles, found["loss"]]):
+        assert (y == next_y and next_x > x) or next_y > y
 
 
 def test_half_of_the_data_is_one_sentence() -> None:

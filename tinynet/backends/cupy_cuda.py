@@ -1,8 +1,8 @@
 """The real device: CuPy for memory, kernels and graphs, and a thin binding of our own to cuBLAS.
 
 CuPy refuses cuBLAS while a stream is captured, so `cublasGemmEx` is called through ctypes, on a handle of our own with
-a workspace of our own: cuBLAS would else allocate one in the middle of a capture. TF32 is off. Numbers of cuBLAS's
-enumerations are from its documentation (https://docs.nvidia.com/cuda/cublas/).
+a workspace of our own: cuBLAS would else allocate one in the middle of a capture. TF32 is off unless asked for. Numbers
+of cuBLAS's enumerations are from its documentation (https://docs.nvidia.com/cuda/cublas/).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tinynet.formulas.vocabulary import Array
 
 REAL_TYPES = {"float32": 0, "float64": 1}  # CUDA_R_32F, CUDA_R_64F
 COMPUTE_TYPES = {"float32": 68, "float64": 70}  # CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_64F
+TF32 = 77  # CUBLAS_COMPUTE_32F_FAST_TF32: factors are rounded to 10 bits, sums are float32
 OPERATIONS = {False: 0, True: 1}  # CUBLAS_OP_N, CUBLAS_OP_T
 DEFAULT_ALGORITHM, DEFAULT_MATH = -1, 0  # CUBLAS_GEMM_DEFAULT; CUBLAS_DEFAULT_MATH, in which TF32 is off
 WORKSPACE = 32 << 20  # bytes; what cuBLAS recommends for Hopper, and more than older ones want
@@ -30,10 +31,11 @@ NOT_INSTALLED = f"CuPy is not installed: {EXTRA}"
 
 
 class Blas:
-    """cuBLAS on one stream."""
+    """cuBLAS on one stream; with `tf32`, products of float32 take the quicker, coarser way of tensor cores."""
 
-    def __init__(self, library: ctypes.CDLL, stream: int, workspace: int) -> None:
+    def __init__(self, library: ctypes.CDLL, stream: int, workspace: int, tf32: bool = False) -> None:
         self.library = library
+        self.compute = COMPUTE_TYPES | ({"float32": TF32} if tf32 else {})
         self.handle = ctypes.c_void_p()
         self.call("cublasCreate_v2", ctypes.byref(self.handle))
         self.call("cublasSetStream_v2", self.handle, ctypes.c_void_p(stream))
@@ -57,25 +59,26 @@ class Blas:
             "cublasGemmEx", self.handle, whole(OPERATIONS[g.trans_a]), whole(OPERATIONS[g.trans_b]),
             whole(g.m), whole(g.n), whole(g.k), ctypes.byref(one),
             pointer(g.a.address), kind, whole(g.lda), pointer(g.b.address), kind, whole(g.ldb), ctypes.byref(beta),
-            pointer(g.c.address), kind, whole(g.ldc), whole(COMPUTE_TYPES[g.dtype]), whole(DEFAULT_ALGORITHM),
+            pointer(g.c.address), kind, whole(g.ldc), whole(self.compute[g.dtype]), whole(DEFAULT_ALGORITHM),
         )  # fmt: skip
 
 
 class CudaDriver:
     """A `Driver` on this process's current GPU, with a stream of its own. `cuda_driver()` gives the one there is."""
 
-    def __init__(self, cupy: Any, blas_path: str) -> None:
-        self.cupy, self.runtime = cupy, cupy.cuda.runtime
+    def __init__(self, cupy: Any, blas_path: str, tf32: bool = False) -> None:
+        self.cupy, self.runtime, self.tf32 = cupy, cupy.cuda.runtime, tf32
         self.device = cupy.cuda.Device()
         self.stream = cupy.cuda.Stream(non_blocking=True)
         self.owned: dict[int, Any] = {}
         self.functions: dict[str, Any] = {}
         self.modules: list[Any] = []
-        self.blas = Blas(ctypes.CDLL(blas_path), self.stream.ptr, self.allocate(WORKSPACE))
+        self.blas = Blas(ctypes.CDLL(blas_path), self.stream.ptr, self.allocate(WORKSPACE), tf32)
 
     def __str__(self) -> str:
         name = self.runtime.getDeviceProperties(self.device.id)["name"].decode()
-        return f"{name}, CUDA {self.runtime.runtimeGetVersion()}, CuPy {self.cupy.__version__}"
+        precision = ", TF32" if self.tf32 else ""
+        return f"{name}, CUDA {self.runtime.runtimeGetVersion()}, CuPy {self.cupy.__version__}{precision}"
 
     def allocate(self, nbytes: int) -> int:
         with self.device, self.stream:
@@ -212,9 +215,9 @@ def require() -> None:
 
 
 @functools.cache
-def cuda_driver() -> CudaDriver:
-    """The driver of this process."""
+def cuda_driver(tf32: bool = False) -> CudaDriver:
+    """The driver of this process; another one for TF32."""
     require()
     import cupy
 
-    return CudaDriver(cupy, blas_path())
+    return CudaDriver(cupy, blas_path(), tf32)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import sys
 import threading
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
@@ -17,14 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from numba.core.registry import cpu_target
-
 NAMES = {"float32": "sgemm", "float64": "dgemm"}
 MODULE = "scipy.linalg.cython_blas"
 
 
 @functools.cache
-def _library() -> Any:
+def blas_module() -> Any:
     """SciPy's module of BLAS functions, loaded by itself where that works: all of scipy.linalg takes 0.15 s more."""
     import scipy
 
@@ -44,25 +41,9 @@ def _library() -> Any:
 
 
 @functools.cache
-def get_numba_ready() -> None:
-    """Let numba load what it compiles with.
-
-    It looks whether SciPy's BLAS can be imported, and all of scipy.linalg would come along; it finds the one module.
-    """
-    known = MODULE in sys.modules
-    sys.modules.setdefault(MODULE, _library())
-    try:
-        cpu_target.typing_context.refresh()
-        cpu_target.target_context.refresh()
-    finally:
-        if not known:  # whoever imports it later gets it in the usual way
-            sys.modules.pop(MODULE, None)
-
-
-@functools.cache
 def gemm_address(dtype: str) -> int:
     """The address of sgemm or dgemm, with Fortran's arguments: 13 pointers."""
-    capsule = _library().__pyx_capi__[NAMES[dtype]]
+    capsule = blas_module().__pyx_capi__[NAMES[dtype]]
     name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
@@ -73,7 +54,7 @@ def gemm_address(dtype: str) -> int:
 def _controller() -> Any:
     from threadpoolctl import ThreadpoolController
 
-    _library()  # first: only a library that is loaded is seen
+    blas_module()  # first: only a library that is loaded is seen
 
     return ThreadpoolController().select(user_api="blas")
 

@@ -1,32 +1,25 @@
-"""How this backend compiles: every function has one signature and is called by its address.
+"""What numba compiles with, and what it compiles as machine code that needs numba no more (see `numba_code`).
 
-    void function(int64 *arguments, int64 *frame)
-
-`arguments` are addresses and sizes that stay as they are from step to step, `frame` is what a thread knows about the
-rows it works on (`numba_frame`). One signature is what lets the interpreter call any kernel, a user's own formula too,
-without being compiled anew: a kernel is a number in the program's row.
-
-Compiled functions are kept on disk by numba. Its cache looks at one file's date and misses what a function calls in
-others, so the name under which a function is kept holds a hash of its own text and of every source that it is made
-from: a changed formula is another name, and nothing is ever stale.
+Beside the compiler: what compiled code needs and numba has not, as pointers, calls by address and atomic operations.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import threading
+import sys
 from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import cfunc, njit, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from tinynet.backends.numba_blas import get_numba_ready
-from tinynet.formulas import vocabulary
+from tinynet.backends.numba_blas import MODULE, blas_module
+from tinynet.backends.numba_code import target_machine
 
 # Never all of fastmath, which deletes what is done about NaN; "contract" lets a product and a sum be one instruction.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -35,50 +28,64 @@ SIGNATURE = types.void(types.CPointer(types.int64), types.CPointer(types.int64))
 
 inline = njit(**OPTIONS, forceinline=True)
 
-_compiled: dict[str, Any] = {}  # keeps compiled functions alive: a program holds only their addresses
-_lock = threading.RLock()
-
 
 @functools.cache
-def sources() -> bytes:
-    """A hash of the modules whose code may end up inside a compiled function."""
-    files = [*sorted(Path(__file__).parent.glob("numba_*.py")), Path(vocabulary.__file__)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()
+def get_numba_ready() -> None:
+    """Let numba load what it compiles with.
 
-
-def address_of(name: str, text: str, scope: Callable[[], dict[str, Any]]) -> int:
-    """The address of the function `kernel` that the text defines; compiled at most once, and kept on disk.
-
-    `scope` gives the names that the text uses; `name` tells apart what is not told apart by the text.
+    It looks whether SciPy's BLAS can be imported, and all of scipy.linalg would come along; it finds the one module.
     """
-    key = f"{name}_{hashlib.sha256(sources() + text.encode()).hexdigest()[:20]}"
-    with _lock:
-        if key not in _compiled:
-            # A cache needs a file that is there, so the text is said to stand in this one; and a name to load it by.
-            names = {**scope(), "__name__": __name__}
-            exec(compile(text, __file__, "exec"), names)
-            _compiled[key] = compiled(names["kernel"], key)
-        return int(_compiled[key].address)
-
-
-def address_of_template(template: Callable[..., None], dtype: str, words: Callable[[str], dict[str, Any]]) -> int:
-    """As `address_of`, for a kernel that stands in a module, with this precision's `real` and `pointer` put in."""
-    key = f"{template.__name__}_{dtype}_{sources().hex()[:20]}"
-    with _lock:
-        if key not in _compiled:
-            names = {**template.__globals__, **words(dtype)}
-            _compiled[key] = compiled(FunctionType(template.__code__, names, template.__name__), key)
-        return int(_compiled[key].address)
-
-
-def compiled(function: Callable[..., None], key: str) -> Any:
-    """The function, compiled under this name; without the cache where there is no place to keep it."""
-    get_numba_ready()
-    function.__qualname__ = key
+    known = MODULE in sys.modules
+    sys.modules.setdefault(MODULE, blas_module())
     try:
-        return cfunc(SIGNATURE, cache=True, **OPTIONS)(function)
-    except (RuntimeError, OSError):  # nowhere to write, or a full disk
-        return cfunc(SIGNATURE, **OPTIONS)(function)
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()
+    finally:
+        if not known:  # whoever imports it later gets it in the usual way
+            sys.modules.pop(MODULE, None)
+
+
+def machine_code(key: str, module: str, what: str, dtype: str) -> bytes:
+    """The object file of one function, called `key`: of a module's function `what`, or of the text `what`."""
+    get_numba_ready()
+    if module == "text":
+        names = {**import_module("tinynet.backends.numba_words").scope(dtype), "__name__": __name__}
+        exec(what, names)
+        function: Callable[..., None] = names["kernel"]
+    else:
+        there = import_module(f"tinynet.backends.{module}")
+        template = getattr(there, what)
+        function = FunctionType(template.__code__, {**template.__globals__, **there.scope(dtype)}, what)
+    return alone(cfunc(SIGNATURE, **OPTIONS)(function), key)
+
+
+# numba wraps a function into another one, which reports to Python what was raised; nothing is raised in these.
+PLAIN = """
+declare i32 @"{inner}"(ptr, ptr, ptr, ptr)
+define void @"{key}"(ptr %arguments, ptr %frame) {{
+  %result = alloca ptr
+  %error = alloca ptr
+  %status = call i32 @"{inner}"(ptr %result, ptr %error, ptr %arguments, ptr %frame)
+  ret void
+}}
+"""
+
+
+def alone(function: Any, key: str) -> bytes:
+    """What numba compiled, with only `key` to be seen from outside and without what belongs to numba or Python."""
+    module = llvm.parse_assembly(function.inspect_llvm())
+    module.link_in(llvm.parse_assembly(PLAIN.format(inner=function.native_name.removeprefix("cfunc."), key=key)))
+    for each in module.functions:
+        if not each.is_declaration and each.name != key:
+            each.linkage = "internal"
+    with llvm.create_new_module_pass_manager() as passes:
+        passes.add_global_dead_code_eliminate_pass()
+        passes.add_strip_dead_prototype_pass()
+        passes.run(module, llvm.create_pass_builder(target_machine(), llvm.create_pipeline_tuning_options()))
+    foreign = [f.name for f in module.functions if f.is_declaration and f.name.startswith(("numba", "NRT", "Py"))]
+    assert not foreign, f"{key} calls {foreign}, which are there only while numba is"
+    code: bytes = target_machine().emit_object(module)
+    return code
 
 
 def pointer_to(element: Any) -> Any:

@@ -12,7 +12,6 @@ import numpy as np
 
 from tinynet.backends import numba_frame as F
 from tinynet.backends import numba_kernels as kernels
-from tinynet.backends import numba_moves as moves
 from tinynet.backends.numba_kernels import Doubles, Kernel
 from tinynet.backends.numba_memory import LINE, Shared
 from tinynet.backends.numba_places import refuse
@@ -35,7 +34,7 @@ class Encoder(Products):
             (samples if any(t.per_row for t in row.tensors()) else steps).append((index, row))
         self.check(samples, steps)
         sample_rows = [code for self.index, row in samples for code in self.sample(row)]
-        sample_rows.append(self.move(moves.scatter, [self.program.output, self.columns(self.program.output)]))
+        sample_rows.append(self.move("scatter", [self.program.output, self.columns(self.program.output)]))
         step_rows = []
         updates = any(row.operation == "update" for _, row in steps)
         sums = any(t.space == "gradients" for _, row in samples for t in row.tensors())
@@ -44,7 +43,7 @@ class Encoder(Products):
             others = [array_pointer(g) + low * self.itemsize for g in shared.gradients[1:]]
             mine = array_pointer(shared.gradients[0]) + low * self.itemsize
             step_rows.append(self.meeting())
-            step_rows.append(self.move(moves.reduce_gradients, [mine, high - low, len(others), *others]))
+            step_rows.append(self.move("reduce_gradients", [mine, high - low, len(others), *others]))
         step_rows += [code for self.index, row in steps for code in self.step(row)]
         if updates and shared.threads > 1:
             step_rows.append(self.meeting())
@@ -61,6 +60,9 @@ class Encoder(Products):
                 if tensor.name in done and done[tensor.name] < index and tensor.name != "value":
                     raise refuse(row, f"it reads {tensor.name}, which is ready only after all samples")
 
+    def uses_blas(self) -> bool:
+        return bool((self.sample_rows[:, 0] == F.BLAS).any())
+
     def meeting(self) -> tuple[int, int, int]:
         return F.MEET, 0, 0
 
@@ -74,7 +76,7 @@ class Encoder(Products):
                 raise refuse(row, f"{tensor.name} is a sum over samples, and this operation is none")
         match row.operation:
             case "gather":
-                return [self.move(moves.gather, [SOURCES[a["source"].name], a["out"], self.columns(a["out"])])]
+                return [self.move("gather", [SOURCES[a["source"].name], a["out"], self.columns(a["out"])])]
             case "gemm":
                 return self.gemm(row)
             case "bias_activation" if self.index and self.bias_of(self.index - 1) is not None:
@@ -96,18 +98,18 @@ class Encoder(Products):
             case "dropout":
                 least, scale = min(round(a["rate"] * 2**32), 2**32 - 1), Doubles((1.0 / (1.0 - a["rate"]),))
                 places = [a["x"], a["out"], self.columns(a["x"]), a["seed"], a["layer"], least, self.number(scale)]
-                return [self.move(moves.dropout, places)]
+                return [self.move("dropout", places)]
             case "embed":
                 tables = self.tables(a["tables"], a["columns"])
                 head = [a["x"], self.columns(a["x"]), a["out"], self.columns(a["out"])]
-                return [self.move(moves.embed, [*head, len(a["others"]), len(a["tables"]), *a["others"], *tables])]
+                return [self.move("embed", [*head, len(a["others"]), len(a["tables"]), *a["others"], *tables])]
             case "embed_grad":
                 tables = self.tables(a["dtables"], a["columns"])
                 for table in a["dtables"]:
                     self.sum_once(row, table)
                 head = [a["x"], self.columns(a["x"]), a["da"], self.columns(a["da"]), len(a["others"])]
                 dx = 0 if a["dx"] is None else a["dx"]
-                return [self.move(moves.embed_grad, [*head, len(a["dtables"]), dx, *a["others"], *tables])]
+                return [self.move("embed_grad", [*head, len(a["dtables"]), dx, *a["others"], *tables])]
         raise refuse(row, "it is no operation on samples")
 
     def tables(self, tensors: list[Tensor], columns: list[int]) -> list[int]:
@@ -150,15 +152,15 @@ class Encoder(Products):
             case "regularize_grad":
                 return self.on_slice(kernels.regularize_grad(a["f"], a["p"], a["dp"]), a["dp"])
             case "finite_guard":
-                return self.from_all(moves.finite_part, moves.finite_whole, a["gradients"], [])
+                return self.from_all("finite_part", "finite_whole", a["gradients"], [])
             case "square_norm":
-                return self.from_all(moves.square_part, moves.square_whole, a["d"], [a["out"]])
+                return self.from_all("square_part", "square_whole", a["d"], [a["out"]])
             case "apply" if {t.space for t in row.tensors()} <= {"gradients", "parameters", "state"}:
                 if any(kernels.is_row(f) for f in [a["f"]]):
                     raise refuse(row, "a formula of rows on parameters")
                 return self.on_slice(kernels.apply(a["f"], a["arrays"], a["outs"], True, {}), a["outs"][0])
             case "advance":
-                return [self.move(moves.advance, [])]
+                return [self.move("advance", [])]
             case "update":
                 size = a["p"].size(1)
                 slots = [
@@ -167,7 +169,7 @@ class Encoder(Products):
                 return self.on_slice(kernels.update(a["rule"], a["p"], a["g"], slots, a["hyper"]), a["p"])
         raise refuse(row, "it is no operation on parameters")
 
-    def from_all(self, part: object, whole: object, of: Tensor, out: list[Tensor | int]) -> list[tuple[int, int, int]]:
+    def from_all(self, part: str, whole: str, of: Tensor, out: list[Tensor | int]) -> list[tuple[int, int, int]]:
         """A number taken from all gradients: each thread's part, a meeting, and all parts together."""
         parts = array_pointer(self.shared.part(self.meetings))
         self.meetings += 1

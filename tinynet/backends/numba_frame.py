@@ -26,7 +26,8 @@ ORDER_START, ORDER_LENGTH = 16, 17
 
 # How the thread goes about it
 THREAD, THREADS = 20, 21
-COUNTER = 22  # the address of the barrier's counter; 64 bytes behind it stands the sign to give up
+COUNTER = 22  # the address of the barrier's counter
+BESIDE = 64  # bytes behind the counter stands the sign to give up
 TARGET = 23  # what the counter comes to when all have met
 YIELD = 24  # the address of a function that lets another thread have the core
 SAMPLE_ROWS, SAMPLE_COUNT = 25, 26  # the operations on samples, which every block of rows goes through
@@ -38,4 +39,5 @@ VALUES = 35  # where VALUE is noted after each batch
 STATUS = 33  # 1 where the thread gave up
 SELF = 34  # the frame's own address
 
+FRAME_ROWS = -1  # as an argument: the number of rows that the frame tells, those of the block
 CALL, BLAS, MEET = 0, 1, 2  # what a row of the program is: a kernel, a product of matrices, a barrier

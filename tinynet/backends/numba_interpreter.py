@@ -30,7 +30,6 @@ from tinynet.backends.numba_compiler import (
 
 integers, doubles, floats = pointer_to(types.int64), pointer_to(types.float64), pointer_to(types.float32)
 SPINS = 100  # before a waiting thread offers its core to another; a pause may take 140 cycles
-BESIDE = 64  # bytes from the counter to the sign to give up
 PAUSES = {  # LLVM's names of the instruction by which a core is told that a loop only waits
     "x86_64": ("llvm.x86.sse2.pause", []), "amd64": ("llvm.x86.sse2.pause", []),
     "aarch64": ("llvm.aarch64.hint", [1]), "arm64": ("llvm.aarch64.hint", [1]),
@@ -93,7 +92,7 @@ def meet(f):
     fetch_add(f[F.COUNTER], 1)
     spins = 0
     while load_acquire(f[F.COUNTER]) < f[F.TARGET]:
-        if load_acquire(f[F.COUNTER] + BESIDE) != 0:
+        if load_acquire(f[F.COUNTER] + F.BESIDE) != 0:
             return False
         spins += 1
         if spins > SPINS:
@@ -148,6 +147,11 @@ def run(f):
         f[F.NEXT] += 1
         if not f[F.ALIVE]:
             return
+
+
+def scope(dtype: str) -> dict[str, Any]:
+    """It leaves nothing open."""
+    return {}
 
 
 def interpreter(unused_, frame_):

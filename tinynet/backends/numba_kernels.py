@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tinynet.backends import numba_frame as F
-from tinynet.backends.numba_compiler import address_of, inline, pointer_to
-from tinynet.backends.numba_words import words
+from tinynet.backends.numba_code import address_of
 from tinynet.formulas.emit import named, python_source
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.reader import read
@@ -39,15 +38,7 @@ class Kernel(NamedTuple):
     arguments: list[Tensor | Doubles | int]
 
     def address(self, dtype: str) -> int:
-        return address_of(f"{self.name}_{dtype}", self.text, lambda: scope(dtype))
-
-
-def scope(dtype: str) -> dict[str, Any]:
-    """The names that a kernel's text uses."""
-    from numba import carray, types
-
-    helpers = {"integers": pointer_to(types.int64), "doubles": pointer_to(types.float64)}
-    return {**words(dtype), **helpers, "carray": carray, "inline": inline}
+        return address_of(self.name, self.text, dtype)
 
 
 class Loop:

@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
 from tinynet.backends import numba_frame as F
 from tinynet.backends.numba_blas import one_blas_thread
-from tinynet.backends.numba_compiler import address_of_template
+from tinynet.backends.numba_code import address_of_template
 from tinynet.backends.numba_encoding import Encoder
-from tinynet.backends.numba_interpreter import BESIDE, interpreter
 from tinynet.backends.numba_memory import Shared
 from tinynet.formulas.vocabulary import Array
 from tinynet.network import Network, aligned_zeros
@@ -27,7 +28,7 @@ Walk = Callable[[None, int], None]
 def walk() -> Walk:
     """The interpreter as a function of Python's; Python's other threads run while it does."""
     kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
-    return kind(address_of_template(interpreter, "", lambda dtype: {}))
+    return kind(address_of_template("numba_interpreter", "interpreter", ""))
 
 
 def yield_address() -> int:
@@ -56,7 +57,8 @@ class Machine:
         self.shared = Shared(program, arrays, threads, block, batch // threads)
         self.encoders = [Encoder(self.shared, thread) for thread in range(threads)]
         self.frames = [encoder.frame for encoder in self.encoders]
-        self.counter = aligned_zeros((2 * BESIDE // 8,), np.int64)
+        self.counter = aligned_zeros((2 * F.BESIDE // 8,), np.int64)
+        self.blas = one_blas_thread if any(encoder.uses_blas() for encoder in self.encoders) else nullcontext()
         self.walk = walk()
         self.pool: ThreadPoolExecutor | None = None
         self.process = 0
@@ -72,7 +74,7 @@ class Machine:
         self.counter[...] = 0
         self.values = np.zeros((self.threads, -(-len(order) // self.batch)))
         self.rates: Array | None = None
-        self.given = (data, order, outputs)  # alive as long as addresses of them are about
+        self.given: Any = (data, order, outputs)  # alive as long as addresses of them are about
         for f in self.frames:
             f[F.STEP], f[F.ALIVE], f[F.VALUE] = network.step[0], 1, 0  # the bits of 0.0 are 0
             f[F.X], f[F.T], f[F.WEIGHTS] = (array_pointer(data[name]) for name in ("X", "T", "weights"))
@@ -80,6 +82,12 @@ class Machine:
             f[F.ORDER_START], f[F.ORDER_LENGTH] = array_pointer(order), len(order)
             f[F.VALUES] = array_pointer(self.values[f[F.THREAD]])
             f[F.NEXT] = f[F.STATUS] = f[F.TARGET] = f[F.RATES] = 0
+
+    def let_go(self) -> None:
+        """Forget the data, which may be large: a trained model does not keep them."""
+        self.given = None
+        for f in self.frames:
+            f[F.X] = f[F.T] = f[F.WEIGHTS] = f[F.OUTPUTS] = f[F.ORDER_START] = 0
 
     def rates_of(self, first: int, rates: list[float]) -> None:
         """The learning rates of the batches from `first` on."""
@@ -93,7 +101,7 @@ class Machine:
         """Go on to batch `end`, or to the first step that is not finite; returns how many batches are done."""
         for f in self.frames:
             f[F.END] = end
-        with one_blas_thread:
+        with self.blas:
             if self.threads == 1:
                 self.walk(None, array_pointer(self.frames[0]))
             else:
@@ -109,7 +117,7 @@ class Machine:
             self.part(0)
         finally:
             if len(others) < self.threads - 1 or sys.exc_info()[0] is not None:
-                self.counter[BESIDE // 8] = 1
+                self.counter[F.BESIDE // 8] = 1
             wait(others)
         for other in others:
             other.result()
@@ -118,7 +126,7 @@ class Machine:
         try:
             self.walk(None, array_pointer(self.frames[thread]))
         except BaseException:
-            self.counter[BESIDE // 8] = 1
+            self.counter[F.BESIDE // 8] = 1
             raise
 
     def workers(self) -> ThreadPoolExecutor:

@@ -14,12 +14,13 @@ from numba import carray, types
 
 from tinynet.backends import numba_frame as F
 from tinynet.backends.numba_compiler import inline, pointer_to
-from tinynet.backends.numba_words import summing
+from tinynet.backends.numba_words import summing, words
 
 real: Any = None
 pointer: Any = None
 integers, doubles, unsigned = pointer_to(types.int64), pointer_to(types.float64), types.uint32
 LENGTH = F.LENGTH
+scope = words
 
 
 def gather(a_, f_):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.backends import numba_frame as F
-from tinynet.backends.numba_compiler import address_of_template
+from tinynet.backends.numba_code import address_of_template
 from tinynet.backends.numba_kernels import Doubles, Kernel
 from tinynet.backends.numba_memory import LINE, Shared
-from tinynet.backends.numba_words import words
 from tinynet.formulas.vocabulary import Array
 from tinynet.network import aligned_zeros
 from tinynet.recorder import Row, Tensor, array_pointer
@@ -65,8 +64,8 @@ class Places:
         self.kept.append(kept)
         return kind, function, array_pointer(kept)
 
-    def move(self, template: object, arguments: list[Tensor | int]) -> tuple[int, int, int]:
-        function = address_of_template(template, self.dtype, words)  # type: ignore[arg-type]
+    def move(self, name: str, arguments: list[Tensor | int]) -> tuple[int, int, int]:
+        function = address_of_template("numba_moves", name, self.dtype)
         return self.coded(F.CALL, function, [self.number(argument) for argument in arguments])
 
     def called(self, kernel: Kernel) -> tuple[int, int, int]:

@@ -27,12 +27,6 @@ from tinynet.backends import numba_frame as F
 from tinynet.backends.numba_compiler import inline
 from tinynet.backends.numba_words import words
 
-# A product of up to this many multiplications comes here. Measured, one thread, float32, AVX2, beside OpenBLAS: three
-# times as fast at 32 x 16 x 16, 1.8 times at 32 x 64 x 128, 1.2 times at 32 x 512 x 512; level at 512 x 128 x 128.
-LARGEST = 2**23
-IN_CACHE = 2**20  # as many multiplications of a block of rows by a layer's weights keep everything in the cache
-VECTOR = 32  # bytes of a vector; a machine with shorter ones takes two
-FRAME_ROWS = -1  # a number of rows that the frame tells: those of the block
 LENGTH = F.LENGTH
 
 whole, byte = ir.IntType(64), ir.IntType(8)
@@ -46,6 +40,16 @@ def number(value: int) -> Any:
 def fused() -> bool:
     """Whether the processor multiplies and adds in one instruction; only old ones of x86 do not."""
     return platform.machine().lower() not in ("x86_64", "amd64") or bool(get_host_cpu_features().get("fma"))
+
+
+def shape() -> tuple[int, int]:
+    """(bytes of a vector, vectors side by side in the widest tile): what the processor's registers hold of sums.
+
+    AVX-512 has 32 registers of 64 bytes, AVX2 16 of 32 bytes; a machine with shorter ones takes several for a vector.
+    Measured on a Xeon (Cascade Lake), float32, one thread, GFLOP/s of (32, 2) and (64, 4): 23 and 22 at 32 x 16 x 16,
+    57 and 100 at 32 x 64 x 128, 65 and 139 at 128 x 256 x 256.
+    """
+    return (64, 4) if get_host_cpu_features().get("avx512f") else (32, 2)
 
 
 class Vectors:
@@ -189,11 +193,10 @@ ARGUMENTS = "out_step, left, row_step, inner_step, right{}, right_step, inner, s
 def across(dtype: str) -> Callable[..., None]:
     """All of a product, in strips of columns as wide as still fit, each by tiles as high as still fit."""
     size = 4 if dtype == "float32" else 8
-    full = VECTOR // size
-    strips = [
-        (2, full, (6, 4, 1)),
-        *((1, lanes, (4, 1)) for lanes in (full, full // 2, 1)),
-    ]  # each takes time to compile
+    nbytes, most = shape()
+    full = nbytes // size
+    # Each height takes time to compile.
+    strips = [(most, full, (6, 2, 1)), (1, full, (8, 4, 1)), (1, full // 2, (4, 1)), (1, 1, (4, 1))]
     names: dict[str, Any] = {}
     text = f"def across(rows, columns, out, {ARGUMENTS.format('')}):\n    j = 0\n"
     for vectors, lanes, heights in strips:
@@ -214,7 +217,7 @@ def across(dtype: str) -> Callable[..., None]:
 @functools.cache
 def down(dtype: str) -> Callable[..., None]:
     """All of a product with one column."""
-    full = VECTOR // (4 if dtype == "float32" else 8)
+    full = shape()[0] // (4 if dtype == "float32" else 8)
     names = {"dot4": dot(dtype, 4, full), "dot1": dot(dtype, 1, full)}
     text = "def down(rows, out, out_step, left, row_step, right, inner, start, start_step):\n    i = 0\n"
     for height in (4, 1):
@@ -238,8 +241,8 @@ def product(a_: Any, f_: Any) -> None:
     to each), whether it is added only after a step's first block. Steps are in bytes; a number of rows of FRAME_ROWS is
     that of the block."""
     a, f = carray(a_, 13), carray(f_, LENGTH)
-    rows = f[F.ROWS] if a[0] == FRAME_ROWS else a[0]
-    inner = f[F.ROWS] if a[1] == FRAME_ROWS else a[1]
+    rows = f[F.ROWS] if a[0] == F.FRAME_ROWS else a[0]
+    inner = f[F.ROWS] if a[1] == F.FRAME_ROWS else a[1]
     added = 0 if a[12] and f[F.FRESH] else 1
     across(rows, a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], inner, a[10] * added, a[11] * added)
 
@@ -247,6 +250,6 @@ def product(a_: Any, f_: Any) -> None:
 def product_with_column(a_: Any, f_: Any) -> None:
     """As `product` with one column, both of whose operands lie one number after the other along `inner`."""
     a, f = carray(a_, 13), carray(f_, LENGTH)
-    rows = f[F.ROWS] if a[0] == FRAME_ROWS else a[0]
+    rows = f[F.ROWS] if a[0] == F.FRAME_ROWS else a[0]
     added = 0 if a[12] and f[F.FRESH] else 1
     down(rows, a[3], a[4], a[5], a[6], a[8], a[1], a[10] * added, a[11] * added)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinynet.backends.numba_machine import Machine
-from tinynet.backends.numba_products import IN_CACHE
+from tinynet.backends.numba_product_rows import IN_CACHE
 from tinynet.backends.recordings import record_evaluation
 from tinynet.costs import flops
 from tinynet.formulas.vocabulary import Array
@@ -165,6 +165,7 @@ class NumbaTraining(Training):
                     "epoch); the weights are those before it: try a smaller learning rate, clipnorm or scaled inputs"
                 )
             done = reached
+        machine.let_go()
         return float(network.value[0]) / rows
 
     def gradient(self, data: Mapping[str, Array]) -> float:
@@ -188,6 +189,7 @@ class NumbaTraining(Training):
         machine.begin(network, self.ready(data), np.arange(rows), outputs)
         machine.run(1)
         machine.finish(network)
+        machine.let_go()
         return float(network.value[0]) / rows
 
 

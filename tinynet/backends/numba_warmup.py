@@ -20,7 +20,7 @@ LAST = {"binary_crossentropy": "sigmoid", "categorical_crossentropy": "softmax"}
 
 
 def warmup(precisions: tuple[str, ...] = ("float32",), say: Callable[[str], None] = lambda text: None) -> None:
-    """Compile every layer, activation, optimizer and the usual losses, and keep them in numba's cache on disk.
+    """Compile every layer, activation, optimizer and the usual losses, and keep them on disk.
 
     Takes about half a minute the first time. `say` is told what is being compiled.
     """

@@ -12,7 +12,7 @@ from math import log as ln
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import carray, njit, types
 from numba.extending import intrinsic
 
 from tinynet.backends.numba_compiler import REASSOCIATED, inline, pointer_to
@@ -160,6 +160,12 @@ def words(dtype: str) -> dict[str, Any]:
         "real": types.float32 if single else types.float64, "double": types.float64,
         "pointer": pointer_to(types.float32 if single else types.float64),
     }  # fmt: skip
+
+
+def scope(dtype: str) -> dict[str, Any]:
+    """The names that the text of a printed kernel uses."""
+    helpers = {"integers": pointer_to(types.int64), "doubles": pointer_to(types.float64)}
+    return {**words(dtype), **helpers, "carray": carray, "inline": inline}
 
 
 def summing(function: Any) -> Any:

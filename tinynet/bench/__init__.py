@@ -29,7 +29,7 @@ def contestants(backends: Sequence[str], peers: Sequence[str]) -> list[str]:
     """The names of trainers and predictors that are asked for."""
     found = [f"tinynet {backend}" for backend in ("numba", "numpy") if backend in backends]
     if "numba" in backends:
-        found += ["products alone", "tinynet predictor()"]
+        found += ["products alone", "products by BLAS", "tinynet predictor()"]
     both = {"JAX": ["JAX scan", "JAX jit"]}
     return found + [name for peer in peers for name in both.get(peer, [peer])]
 
@@ -38,6 +38,7 @@ def run(
     backends: Sequence[str] = DEFAULT_BACKENDS,
     peers: Sequence[str] = PEERS,
     quick: bool = False,
+    tf32: bool = False,
     out: Path = Path("out"),
 ) -> None:
     """Measure, print the tables, and write `bench.json` and `bench.png` into the folder `out`.
@@ -46,7 +47,8 @@ def run(
     ----------
     backends : of "numpy", "numba", and "cupy", which adds the comparison of CPU and GPU
     peers : of `PEERS`; those that are not installed are left out, and named
-    quick : three networks and fewer rounds, in less than two minutes
+    tf32 : whether tinynet and PyTorch run on the GPU with TF32, too, as contestants of their own
+    quick : two networks and fewer rounds, in less than two minutes
     out : the folder
     """
     from tinynet.bench import crossover, figure, table
@@ -54,7 +56,7 @@ def run(
 
     asked = [peer for peer in peers if not (quick and peer == SLOW)]
     names = contestants(backends, asked)
-    problems: Sequence[Problem] = PROBLEMS[:3] if quick else PROBLEMS
+    problems: Sequence[Problem] = PROBLEMS[:3:2] if quick else PROBLEMS
     rounds, threads = (3 if quick else 15), thread_counts(quick)
     trained: list[tuple[Problem, list[Samples]]] = []
     predicted: dict[str, list[Samples]] = {}
@@ -66,15 +68,18 @@ def run(
             trained.append((problem, found))
             show(progress, table.of_training(problem, found))
         for number, what in enumerate(("one row", "bulk"), len(problems)):
-            predicted[what] = predicting(what, names, threads, rounds, lambda w, n=number: progress.update(n, w))  # type: ignore[misc]
+            shared = [1] if what == "one row" else threads
+            predicted[what] = predicting(what, names, shared, rounds, lambda w, n=number: progress.update(n, w))  # type: ignore[misc]
             show(progress, table.of_prediction(what, predicted[what]))
         crossing: Measured = []
         if "cupy" in backends:
             ours = [name for name in names if name in ("tinynet numba", "tinynet numpy")]
             for problem in crossover.grid(quick):
-                crossing.append(crossover.measure(problem, ours, rounds, partial(progress.update, len(problems) + 2)))
+                crossing.append(
+                    crossover.measure(problem, ours, rounds, tf32, partial(progress.update, len(problems) + 2))
+                )
                 show(progress, crossover.told(*crossing[-1]))
-        starting = starts(3 if quick else 9, lambda what: progress.update(len(problems) + 2, what))
+        starting = starts(2 if quick else 9, lambda what: progress.update(len(problems) + 2, what))
         show(progress, table.of_starts(starting))
     there = {s.name for _, found in trained for s in found} | {s.name for found in predicted.values() for s in found}
     lacking = [peer for peer in asked if not any(peer.split()[0] in name for name in there)]

@@ -25,10 +25,11 @@ def grid(quick: bool) -> list[Problem]:
     return [Problem(COLUMNS, (width, width), batch, STEPS * batch) for width in widths for batch in batches]
 
 
-def measure(problem: Problem, names: list[str], rounds: int, say: Callable[[str], None]) -> Any:
-    """(problem, everybody's samples, the parts of one of our steps in seconds)."""
+def measure(problem: Problem, names: list[str], rounds: int, tf32: bool, say: Callable[[str], None]) -> Any:
+    """(problem, everybody's samples, the parts of one of our steps); with TF32 only where asked for."""
     parts: dict[str, float] = {}
-    found = training(problem, [*GPU_TRAINERS, *names], [1], rounds, say, parts)
+    on_gpu = [name for name in GPU_TRAINERS if tf32 or "TF32" not in name]
+    found = training(problem, [*on_gpu, *names], [1], rounds, say, parts)
     return problem, found, parts
 
 
@@ -42,6 +43,11 @@ def told(problem: Problem, found: list[Samples], parts: dict[str, float]) -> Ite
     yield (
         f"{problem}: products take {share:.0%} of a step alone; launching takes "
         f"{1e6 * parts['launch of step']:.1f} us, moving the network there and back {1e6 * parts['transfer']:.0f} us"
+    )
+    reached, moved = parts["FLOPs"] / parts["products"], parts["bytes"] / parts["step"]
+    yield (
+        f"  its products reach {reached / 1e12:.2f} TFLOP/s, {reached / parts['FLOPs a second']:.0%} of a large one's; "
+        f"a step moves {moved / 1e9:.0f} GB/s, {moved / parts['bytes a second']:.0%} of what memory gives"
     )
     for s in found:
         middle, low, high = ratio(s, ours)

@@ -30,7 +30,7 @@ COLD = "tinynet numba, first epoch, nothing compiled before"
 
 def starts(count: int, say: Callable[[str], None]) -> dict[str, list[float]]:
     """Seconds of a whole process of each kind, in turn; what is not installed is left out."""
-    with TemporaryDirectory() as kept:  # numba's cache, empty at first
+    with TemporaryDirectory() as kept:  # where compiled functions are kept, empty at first
         found = {COLD: [seconds(FIT.format(backend="numba"), kept)]}
         for _ in range(count):
             for name, code in STARTS.items():

@@ -20,6 +20,7 @@ from tinynet.bench.problem import Problem
 from tinynet.bench.turns import REFERENCE, Samples, best, ratio, seconds_to
 from tinynet.settings import cores
 
+PRODUCTS = ("products alone", "products by BLAS")  # contestants that do not train
 PACKAGES = ("numpy", "numba", "scipy", "cupy", "scikit-learn", "torch", "jax", "onnxruntime")
 
 
@@ -53,7 +54,7 @@ def names(samples: list[Samples]) -> list[str]:
 def of_training(problem: Problem, samples: list[Samples]) -> Iterator[str]:
     """Every contestant at its best number of threads, against the reference or the first that is there."""
     ours = best(samples, REFERENCE) or samples[0]
-    losses = [s.losses[-1] for s in samples if s.name != "products alone"]
+    losses = [s.losses[-1] for s in samples if s.name not in PRODUCTS]
     target = max(losses)
     yield (
         f"{problem}, {problem.rows:,} rows; ratios are times of one round by those of {ours}, median (95 % interval)"
@@ -67,7 +68,7 @@ def of_training(problem: Problem, samples: list[Samples]) -> Iterator[str]:
         s = best(samples, name)
         assert s is not None
         middle, (times, low, high) = median(s.seconds), ratio(s, ours)
-        alone = name == "products alone"
+        alone = name in PRODUCTS
         reached = None if alone else seconds_to(s, target)
         yield (
             f"  {s!s:28} {1e3 * middle:9.2f} {1e6 * middle / steps:9.1f} {problem.flops / middle / 1e9:8.1f} "
@@ -76,11 +77,10 @@ def of_training(problem: Problem, samples: list[Samples]) -> Iterator[str]:
                else f"{s.losses[-1]:9.3g} {reached:10.2f} {s.memory:6.0f}")
         )  # fmt: skip
     for s in samples:
-        if s.name == "tinynet numba" and (
-            same := [p for p in samples if (p.name, p.threads) == ("products alone", s.threads)]
-        ):
-            share, low, high = ratio(same[0], s)
-            yield f"  {s}: its matrix products alone take {share:.0%} ({low:.0%} to {high:.0%}) of a step"
+        for p in samples:
+            if s.name == "tinynet numba" and p.name in PRODUCTS and p.threads == s.threads:
+                share, low, high = ratio(p, s)
+                yield f"  {s}: its matrix {p.name} take {share:.0%} ({low:.0%} to {high:.0%}) of a step"
 
 
 def of_prediction(what: str, samples: list[Samples]) -> Iterator[str]:

@@ -49,6 +49,14 @@ def tinynet_numba(problem: Problem, threads: int) -> Epoch:
     return tinynet(problem, threads, "numba")
 
 
+def products_by_blas(problem: Problem, threads: int) -> Epoch:
+    """As `products_alone`, all of them by BLAS."""
+    from tinynet.backends import numba_product_rows
+
+    numba_product_rows.LARGEST = 0  # of this process, which is this contestant's own
+    return products_alone(problem, threads)
+
+
 def products_alone(problem: Problem, threads: int) -> Epoch:
     """The matrix products of the numba backend's steps alone: same shapes, threads and kernels. No training."""
     from tinynet.backends.numba_machine import Machine
@@ -180,6 +188,7 @@ def jax_scan(problem: Problem, threads: int) -> Epoch:
 
 TRAINERS: dict[str, Callable[[Problem, int], Epoch]] = {
     "tinynet numba": tinynet_numba, "tinynet numpy": tinynet_numpy, "products alone": products_alone,
-    "PyTorch eager": torch_eager, "torch.compile": torch_compile, "JAX scan": jax_scan, "scikit-learn": scikit_learn,
+    "products by BLAS": products_by_blas, "PyTorch eager": torch_eager, "torch.compile": torch_compile,
+    "JAX scan": jax_scan, "scikit-learn": scikit_learn,
 }  # fmt: skip
 SMALL = replace(Problem(10, (16, 16), 32, 16_384), rows=1024)  # for first uses and memory

@@ -104,6 +104,11 @@ class Layer:
     >>> report = tn.check_layer(Scale(), n_in=3)  # raises where a gradient is wrong
     """
 
+    # a layer of one's own may have an __init__ that does not call this one
+    input_shape: int | None = None
+    name: str | None = None
+    variables: dict[str, Array]  # its parameters in the model it is part of, once that is built
+
     def __init__(self, *, input_shape: Any = None, name: str | None = None, **keras: Any) -> None:
         columns = keras.pop("input_dim", None) if input_shape is None else input_shape
         for setting, value in keras.items():
@@ -114,7 +119,7 @@ class Layer:
                 raise ValueError(f"{setting} is not supported by tinynet; leave it out of {type(self).__name__}(...)")
         self.input_shape = None if columns is None else width_of(columns)
         self.name = name
-        self.variables: dict[str, Array] = {}  # its parameters in the model it is part of, once that is built
+        self.variables = {}
 
     @property
     def trainable(self) -> bool:
@@ -165,11 +170,11 @@ class Layer:
 
     def forward(self, ops: Operations, m: Memory, x: Array, training: bool) -> Array:
         """x (n, n_in) -> a (n, n_out), one of m's arrays."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no forward(self, ops, m, x, training)")
 
     def backward(self, ops: Operations, m: Memory, x: Array, da: Array) -> Array | None:
         """da (n, n_out) -> dx (n, n_in), or None where m.dx is None; on the way, each parameter's gradient."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no backward(self, ops, m, x, da)")
 
     @property
     def final_activation(self) -> Formula | None:

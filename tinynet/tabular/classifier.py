@@ -12,12 +12,12 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from tinynet import losses
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
 from tinynet.tabular.calibrate import Isotonic
 from tinynet.tabular.ensemble import Held
 from tinynet.tabular.estimator import TabularEstimator
+from tinynet.tabular.heads import heads
 from tinynet.tabular.predictor import Outcome
 
 CALIBRATIONS = ["scale", "isotonic"]
@@ -125,16 +125,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         if eval_set is not None:
             table_judged = self._table(eval_set[0], reset=False)
             judged = table_judged, [self._numbers(eval_set[1], labels, table_judged.count)[:, None].astype(np.float32)]
-        loss: losses.Loss
-        if len(labels) == 2:
-            loss, outputs = losses.BinaryCrossentropy(from_logits=True), 1
-        else:
-            loss, outputs = losses.SparseCategoricalCrossentropy(from_logits=True), len(labels)
-        everyone = np.ones(table.count, bool)
+        outcome = Outcome("classes", labels.tolist())
         self.classes_ = labels
         self._fit(
-            table, numbers, [(loss, outputs, numbers[:, None], everyone)], len(labels), weight, groups, judged,
-            Outcome("classes", labels.tolist()),
+            table, numbers, heads("", numbers, outcome), len(labels), weight, groups, judged, outcome,
         )  # fmt: skip
         return self
 

@@ -59,7 +59,7 @@ paco, pco | mmHg 2 220 15 120
 pafi, pf ratio, pao fio | mmHg 5 1500 30 650
 gcs, gcs total, glasgow coma scale, glasgow coma score | points 3 15 3 15
 urine, urine output, urineoutput | mL 0 20000 100 6000
-cd | cells/mm3 0 6000 1 2500
+cd | cells/mm3 0 9000 1 2500
 los, length of stay | days 0 4000 0 365
 """
 ASIDE = re.compile(
@@ -91,11 +91,21 @@ def words_of(name: str) -> list[str]:
     return [word for word in re.split(r"[^a-z]+", apart.lower()) if word]
 
 
+def spellings(name: str) -> tuple[str, str, str]:
+    whole = " ".join(words_of(name))
+    return whole, whole.replace(" ", ""), " ".join(ASIDE.sub(" ", whole).split())
+
+
 def unit_of(name: str, median: float) -> tuple[str, float, float] | None:
     """(unit, least, most) of a measurement by its name, in the unit in which its median is an ordinary one."""
-    whole = " ".join(words_of(name))
-    for spelling in (whole, whole.replace(" ", ""), " ".join(ASIDE.sub(" ", whole).split())):
+    for spelling in spellings(name):
         for unit, low, high, least, most in KNOWN.get(spelling, []):
             if least <= median <= most:
                 return unit, low, high
     return None
+
+
+def unit_names(name: str) -> list[str]:
+    """The units that a measurement of that name comes in; none where the name is unknown, or too short to be sure."""
+    known = next((KNOWN[s] for s in spellings(name) if s in KNOWN and len(s) > 2), [])
+    return [unit for unit, *_ in known]

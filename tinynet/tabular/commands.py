@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
-from tinynet.tabular.cells import number, spelled
+from tinynet.tabular.cells import spelled
 from tinynet.tabular.encoders import numbers
 from tinynet.tabular.frame import Columns, read, read_chunks
+from tinynet.tabular.labelled import as_classes, labelled
 from tinynet.tabular.schema import Schema
 
 TASKS = {"classes": None, "amount": "squared_error", "count": "poisson", "cost": "two-part"}
@@ -26,6 +27,7 @@ MOST_CLASSES = 10  # of a target of numbers; with more different ones it is an a
 EXAMPLE = """example:
   python -m tinynet train patients.csv --target died --group patient_id --out model.safetensors --report report.html
   python -m tinynet predict model.safetensors new_patients.csv --out risks.csv
+  python -m tinynet mislabels patients.csv --target died --group patient_id --out doubtful.csv
 """
 
 
@@ -34,6 +36,7 @@ def add(commands: Any) -> None:
     described = {
         "train": "learn from a table: a model file, and with --report an honest evaluation",
         "evaluate": "cross-validate on a table, beside simple models on the same folds",
+        "mislabels": "which rows to look up first for a wrong label or amount: those that a model of the table doubts",
     }
     for name, said in described.items():
         one = commands.add_parser(
@@ -47,9 +50,12 @@ def add(commands: Any) -> None:
         one.add_argument("--schema", metavar="FILE", help="what the columns are (TOML); default: inferred")
         one.add_argument("--task", choices=list(TASKS), help="default: classes for text or up to 10 different numbers")
         one.add_argument("--seed", type=int, default=0, help="of everything drawn; default 0")
+        one.set_defaults(run={"train": train, "evaluate": evaluate, "mislabels": mislabels}[name])
+        if name == "mislabels":
+            one.add_argument("--out", type=Path, metavar="FILE", help="a CSV file with all rows, the most doubtful first")
+            continue
         one.add_argument("--report", type=Path, metavar="FILE", help="an HTML page to read, from 5-fold validation")
         one.add_argument("--json", type=Path, metavar="FILE", help="the validation's numbers, for card --evaluation")
-        one.set_defaults(run={"train": train, "evaluate": evaluate}[name])
         if name == "train":
             one.add_argument("--out", type=Path, default=Path("model.safetensors"), help="default: model.safetensors")
             one.add_argument("--save-schema", metavar="FILE", help="write the schema that was used, to read and edit")
@@ -69,9 +75,8 @@ def add(commands: Any) -> None:
 
 def train(chosen: argparse.Namespace) -> None:
     refuse_lost(chosen.out, chosen.report, chosen.json)
-    table, y, groups, estimator = prepared(chosen)
-    start = time.perf_counter()
-    estimator.fit(table, y, groups=groups)
+    job, start = prepared(chosen), time.perf_counter()
+    estimator = job.estimator.fit(job.table, job.y, groups=job.groups)
     estimator.predictor_.target = chosen.target
     estimator.save(chosen.out)
     print(f"trained in {time.perf_counter() - start:.0f} s; the model is in {chosen.out}")
@@ -79,14 +84,31 @@ def train(chosen: argparse.Namespace) -> None:
         estimator.predictor_.schema.save(chosen.save_schema)
         print(f"the schema is in {chosen.save_schema}")
     if chosen.report is not None or chosen.json is not None:
-        judge(chosen, table, y, groups, estimator)
+        judge(chosen, job)
     else:
         print("how good it is, beside simple models: give --report report.html")
 
 
+def mislabels(chosen: argparse.Namespace) -> None:
+    """Train, and rank the rows by how much the model doubts their labels; numbers are those of the file's rows."""
+    from tinynet.tabular.mislabels import likely_mislabels
+
+    refuse_lost(chosen.out)
+    job = prepared(chosen)
+    found = likely_mislabels(job.estimator.fit(job.table, job.y, groups=job.groups), job.table, job.y)
+    print(found.told(job.rows))
+    if chosen.out is not None:
+        with opened(chosen.out) as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["row", "place", "probability of its label" if found.classes else "times the usual distance"])
+            for place, row in enumerate(found.rows.tolist(), 1):
+                writer.writerow([job.rows[row], place, f"{found.size[row]:.6g}"])
+        print(f"all rows, the most doubtful first: {chosen.out}")
+
+
 def evaluate(chosen: argparse.Namespace) -> None:
     refuse_lost(chosen.report, chosen.json)
-    judge(chosen, *prepared(chosen))
+    judge(chosen, prepared(chosen))
 
 
 def refuse_lost(*paths: Path | None) -> None:
@@ -96,16 +118,16 @@ def refuse_lost(*paths: Path | None) -> None:
             raise FileNotFoundError(f"the folder {str(path.parent)!r} for {path.name} does not exist")
 
 
-def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | None, estimator: Any) -> None:
+def judge(chosen: argparse.Namespace, job: Job) -> None:
     """Cross-validate, print the table, and write the report where asked."""
     from tinynet.tabular.evaluate import evaluate as cross_validated
 
     task = {"count": "count", "cost": "cost"}.get(chosen.task or "")
     found = cross_validated(
-        estimator,
-        as_frame(table, estimator.schema),
-        y,
-        groups=groups,
+        job.estimator,
+        as_frame(job.table, job.estimator.schema),
+        job.y,
+        groups=job.groups,
         no_group=chosen.no_group,
         task=task,
         seed=chosen.seed,
@@ -119,8 +141,18 @@ def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | 
         print(f"the numbers are in {chosen.json}")
 
 
-def prepared(chosen: argparse.Namespace) -> tuple[Columns, Array, Array | None, Any]:
-    """(the features, y, groups, an estimator that is not fitted) of the rows that have a target."""
+class Job(NamedTuple):
+    """The features, y and groups of the rows that have a target, an estimator not fitted yet, the rows' numbers."""
+
+    table: Columns
+    y: Array
+    groups: Array | None
+    estimator: Any
+    rows: Array
+
+
+def prepared(chosen: argparse.Namespace) -> Job:
+    """What is learned from, as the command line says."""
     try:
         from tinynet.tabular.classifier import TabularClassifier
         from tinynet.tabular.regressor import TabularRegressor
@@ -135,13 +167,10 @@ def prepared(chosen: argparse.Namespace) -> tuple[Columns, Array, Array | None, 
     if chosen.target == chosen.group:
         raise ValueError(f"column {chosen.target!r} cannot be both the target and the group")
     given = Schema.infer(table, chosen.target, chosen.group)
-    y, numeric = outcome(table[chosen.target], given[chosen.target].missing)
-    known = np.array([value is not None and value == value for value in y.tolist()], bool)
-    if not known.any():
-        raise ValueError(f"the target {chosen.target!r} is missing in all {len(y)} rows")
-    if not known.all():
-        print(f"{int((~known).sum())} of {len(y)} rows have no {chosen.target!r} and are left out")
-        table, y = table.rows(known), y[known]
+    known, y, numeric = labelled(table, chosen.target, given[chosen.target].missing)
+    if len(known) < table.count:
+        print(f"{table.count - len(known)} of {table.count} rows have no {chosen.target!r} and are left out")
+        table = table.rows(known)
     groups = None
     if chosen.group is not None:
         groups = np.array([str(value) for value in table[chosen.group].tolist()])
@@ -155,29 +184,13 @@ def prepared(chosen: argparse.Namespace) -> tuple[Columns, Array, Array | None, 
     if task == "classes":
         if different < 2:
             raise ValueError(f"the target {chosen.target!r} has one class only; at least two are needed")
-        labels = np.array([int(v) if numeric and v == int(v) else v for v in y.tolist()])
+        labels = as_classes(y, numeric)
         print(f"{len(labels)} rows, {len(schema.features)} columns, {different} classes of {chosen.target!r}")
-        return features, labels, groups, TabularClassifier(schema, random_state=chosen.seed)
+        return Job(features, labels, groups, TabularClassifier(schema, random_state=chosen.seed), known)
     if not numeric:
         raise ValueError(f"the target {chosen.target!r} holds text; --task {task} is for numbers")
     print(f"{len(y)} rows, {len(schema.features)} columns, {chosen.target!r} as {task}")
-    return features, y, groups, TabularRegressor(schema, loss=TASKS[task] or "", random_state=chosen.seed)
-
-
-def outcome(values: Array, missing: list[str]) -> tuple[Array, bool]:
-    """(the target with NaN or None for gaps, whether it holds numbers)."""
-    gaps = set(missing)
-    cells = [
-        None if v is None or v != v or (v if isinstance(v, str) else spelled(v)) in gaps else v for v in values.tolist()
-    ]
-    numbers = [number(v) if isinstance(v, str) else v for v in cells]
-    if any(v is not None for v in cells) and all(
-        n is not None for n, v in zip(numbers, cells, strict=True) if v is not None
-    ):
-        return np.array([math.nan if n is None else n for n in numbers], np.float64), True
-    out = np.empty(len(cells), object)
-    out[:] = cells
-    return out, False
+    return Job(features, y, groups, TabularRegressor(schema, loss=TASKS[task] or "", random_state=chosen.seed), known)
 
 
 def as_frame(table: Columns, schema: Schema) -> Any:

@@ -171,7 +171,6 @@ def fitted(
     members = {kind: [made[kind, i] for i in range(len(folds))] for kind in KINDS}
     if validation is None:
         held = np.concatenate([stop for _, stop in folds])
-        t, weight = rows.t[held], rows.weight[held]
         said = {
             kind: np.concatenate(
                 [made[kind, i].predict(rows.x[stop]).astype(np.float64) for i, (_, stop) in enumerate(folds)]

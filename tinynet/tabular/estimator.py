@@ -12,12 +12,12 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 
 from tinynet.backends import choose
 from tinynet.formulas.vocabulary import Array
-from tinynet.losses import Loss
 from tinynet.settings import real, shown, whole
 from tinynet.tabular.conformal import held_out
 from tinynet.tabular.ensemble import Ensemble, Held, Rows, fitted
 from tinynet.tabular.facts import Facts
 from tinynet.tabular.frame import Columns, read
+from tinynet.tabular.heads import Head
 from tinynet.tabular.member import Recipe
 from tinynet.tabular.piecewise import Piecewise
 from tinynet.tabular.predictor import Outcome, Predictor
@@ -41,7 +41,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         self,
         x: Any,
         y: Array,
-        targets: list[tuple[Loss, int, Array, Array]],
+        targets: list[Head],
         classes: int,
         weight: Array,
         groups: Any,
@@ -54,7 +54,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         ----------
         x : the table, as `_table` gives it
         y : (n,) what folds are stratified by, numbers of classes
-        targets : (loss, outputs, T (n, 1), mask of the rows) of each ensemble
+        targets : what each ensemble learns
         classes : how many classes y has; 0 for an amount
         weight : (n,)
         groups : (n,) or None

@@ -238,7 +238,8 @@ def fitted_folds(
         for name, fold in work
     )  # fmt: skip
     found: dict[str, list[FoldResult]] = {name: [] for name in models}
-    parallel = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="n_jobs")  # a task holds a table
+    # a task holds a table: no more wait than are at work, and none lies in shared memory besides
+    parallel = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="n_jobs", max_nbytes=None)
     for i, ((name, _), result) in enumerate(zip(work, parallel(tasks), strict=True)):
         found[name].append(result)
         bar.update(i + 1)

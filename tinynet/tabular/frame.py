@@ -20,8 +20,8 @@ class Columns(dict[str, Array]):
     `read` gives one, and takes it as it is: what is in it was looked at once.
     """
 
-    def rows(self, chosen: Array) -> Columns:
-        """Some of the rows, by numbers or a mask."""
+    def rows(self, chosen: Array | slice) -> Columns:
+        """Some of the rows, by numbers, a mask or a slice."""
         return Columns({name: values[chosen] for name, values in self.items()})
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 import tinynet as tn
 from tinynet.backends import missing
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.screening import scales
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,16 @@ def trained(
 
     `data` and `validation` are (X, T, weights).
 
-    One thread; the caller runs several members at once, since compiled code lets other threads run.
+    One thread; the caller runs several members at once, since compiled code lets other threads run. Columns of X are
+    learned from at their `screening.scales`, which the first weights then take in; `data`'s X is worked on in place.
     """
     rows = len(data[0])
+    scale = np.ones(data[0].shape[1], np.float32)
+    codes = [column for layer in model.layers if isinstance(layer, tn.layers.Embedding) for column in layer.columns]
+    numbers = np.delete(np.arange(len(scale)), codes)
+    scale[numbers] = scales(data[0], in_columns(data[1], loss), data[2])[numbers]
+    data[0][...] *= scale
+    validation = (validation[0] * scale, *validation[1:])
     size = batch_size(rows)
     epochs = epochs_for(recipe, rows)
     steps = -(-rows // size) * epochs
@@ -104,7 +112,16 @@ def trained(
     kept = tn.Sequential([tn.Input((data[0].shape[1],)), *(remade(layer) for layer in model.layers)])
     kept.build()
     kept.set_weights(model.get_weights())
+    first = next(layer for layer in kept.layers if isinstance(layer, tn.layers.Dense))
+    first.weights[0][: len(numbers)] *= scale[numbers, None]  # Embedding puts numbers first
     return kept, {name: [float(x) for x in history.history[name]] for name in ("loss", "val_loss")}
+
+
+def in_columns(t: Array, loss: Any) -> Array:
+    """T; of classes by number, a column each."""
+    if not isinstance(loss, tn.losses.SparseCategoricalCrossentropy):
+        return t
+    return (t == np.arange(int(t.max()) + 1)).astype(np.float32)
 
 
 def remade(layer: tn.layers.Layer) -> tn.layers.Layer:

@@ -25,6 +25,7 @@ from tinynet.tabular.remarks import remarks
 from tinynet.tabular.schema import Schema
 
 SIGMOID, SOFTMAX = Formula(sigmoid), Formula(softmax)
+ROWS = 1 << 14  # answered at a time: as X they take many times the memory of the table
 
 
 class Outcome:
@@ -118,7 +119,12 @@ class Predictor:
 
     def answers(self, x: Any) -> Array:
         """Probabilities (n, classes), amounts (n,) or quantiles (n, levels) for a table."""
-        rows = self.pieces(self.preprocessor.transform(self.table(x)))
+        table = self.table(x)
+        starts = range(0, max(table.count, 1), ROWS)
+        return np.concatenate([self._answers(table.rows(slice(start, start + ROWS))) for start in starts])
+
+    def _answers(self, table: Columns) -> Array:
+        rows = self.pieces(self.preprocessor.transform(table))
         if not len(rows):
             raise ValueError("the table has no rows; at least one is expected")
         return self.outcome([ensemble(rows) for ensemble in self.ensembles])

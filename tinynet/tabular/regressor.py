@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from tinynet import losses
 from tinynet.formulas.vocabulary import Array
 from tinynet.registry import unknown
 from tinynet.settings import real
 from tinynet.tabular.estimator import TabularEstimator
+from tinynet.tabular.heads import heads
 from tinynet.tabular.predictor import Outcome
 
 LOSSES = {
@@ -24,7 +24,6 @@ LOSSES = {
     "two-part": "the mean of costs of which many are 0: whether there is any, times how much there then is (gamma)",
     "quantile": "quantiles of any amount",
 }
-Heads = list[tuple[losses.Loss, int, Array, Array]]
 
 
 class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -108,13 +107,13 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         amounts = self._amounts(y, table.count)
         weight = self._weights(sample_weight, table.count)
         outcome = self._outcome(amounts, weight)
-        heads = self._heads(amounts, outcome)
+        targets = heads(self.loss, amounts, outcome)
         judged = None
         if eval_set is not None:
             table_judged = self._table(eval_set[0], reset=False)
-            told = self._heads(self._amounts(eval_set[1], table_judged.count, "the y of eval_set"), outcome)
+            told = heads(self.loss, self._amounts(eval_set[1], table_judged.count, "the y of eval_set"), outcome)
             judged = table_judged, [np.where(mask[:, None], t, np.nan).astype(np.float32) for _, _, t, mask in told]
-        self._fit(table, amounts, heads, 0, weight, groups, judged, outcome)
+        self._fit(table, amounts, targets, 0, weight, groups, judged, outcome)
         return self
 
     def _amounts(self, y: Any, n: int, what: str = "y") -> Array:
@@ -158,26 +157,6 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
                 raise ValueError("quantiles has no level; give at least one, such as 0.5")
             return Outcome("quantiles", mean=mean, deviation=deviation, levels=levels)
         return Outcome("amount", mean=mean, deviation=deviation)
-
-    def _heads(self, y: Array, outcome: Outcome) -> Heads:
-        """(loss, outputs, T (n, 1), mask of the rows) of each ensemble."""
-        every = np.ones(len(y), bool)
-        scaled = ((y - outcome.mean) / outcome.deviation)[:, None]
-        share = (y / outcome.mean)[:, None] if outcome.mean else scaled
-        if self.loss == "poisson":
-            return [(losses.Poisson(log_link=True), 1, share, every)]
-        if self.loss == "gamma":
-            return [(losses.Gamma(), 1, share, every)]
-        if self.loss == "two-part":
-            some = (y > 0)[:, None]
-            return [
-                (losses.BinaryCrossentropy(from_logits=True), 1, some.astype(float), every),
-                (losses.Gamma(), 1, share, some[:, 0]),
-            ]
-        if self.loss == "quantile":
-            return [(losses.Quantile(level), 1, scaled, every) for level in outcome.levels]
-        made = losses.MeanAbsoluteError() if self.loss == "absolute_error" else losses.MeanSquaredError()
-        return [(made, 1, scaled, every)]
 
     def predict(self, X: Any) -> Array:
         """The amount of each row (n,); for "quantile" with several levels (n, levels), in ascending order."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.registry import unknown
-from tinynet.settings import whole
+from tinynet.tabular.cells import number
 from tinynet.tabular.encoders import plain
+from tinynet.tabular.explain.asked import answer, chosen, patient_of, predictor_of
+from tinynet.tabular.explain.explanation import Effect, Explanation, rounded
 from tinynet.tabular.explain.importance import importance, partial_dependence
+from tinynet.tabular.explain.influence import Influence, influence
 from tinynet.tabular.explain.path import TOLERANCE, holds, integrated
 from tinynet.tabular.explain.reference import typical
 from tinynet.tabular.explain.score import Score
@@ -20,108 +20,7 @@ from tinynet.tabular.facts import gap
 from tinynet.tabular.frame import Columns
 from tinynet.tabular.predictor import Predictor
 
-__all__ = ["Effect", "Explanation", "explain", "importance", "partial_dependence"]
-
-SHOWN = 12  # effects that are printed; the rest is one line
-BAR = 24  # signs of the longest bar
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What one column adds to the score: the patient's value instead of the reference's, in words."""
-
-    column: str
-    value: str
-    reference: str
-    contribution: float
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """One answer taken apart.
-
-    what : what the score is: "log-odds of ...", "the logarithm of ..." or an amount
-    score, reference : the score of this row, and of the reference patient
-    answer, reference_answer : the same as a probability or an amount
-    effects : by size; they add up to score - reference, but for `residual`
-    residual : what the effects leave, at most a thousandth of the difference
-    members : (lowest, highest) answer among the networks of the ensemble
-    remarks : what the answer rests on less firmly
-    """
-
-    what: str
-    score: float
-    reference: float
-    answer: float
-    reference_answer: float
-    effects: list[Effect]
-    residual: float
-    members: tuple[float, float]
-    remarks: list[str]
-
-    def lines(self) -> list[tuple[str, float]]:
-        """(words, contribution) to show: the largest effects, and the others together."""
-        said = [(f"{e.column}: {e.value} (reference: {e.reference})", e.contribution) for e in self.effects]
-        rest = said[SHOWN:]
-        more = [(f"{len(rest)} other columns together", sum(c for _, c in rest))] if rest else []
-        return said[:SHOWN] + more
-
-    def __str__(self) -> str:
-        low, high = self.members
-        text = [
-            f"{self.answer:.4g} (the networks of the ensemble say {low:.4g} to {high:.4g}); the reference patient: "
-            f"{self.reference_answer:.4g}",
-            f"{self.what}: {self.reference:+.3f} for the reference, {self.score:+.3f} here. What makes the difference:",
-        ]
-        lines = self.lines()
-        most = max((abs(c) for _, c in lines), default=0.0) or 1.0
-        for words, contribution in lines:
-            bar = "#" * round(BAR * abs(contribution) / most)
-            text.append(f"  {contribution:+8.3f}  {'raises' if contribution > 0 else 'lowers':6} {bar:{BAR}}  {words}")
-        text.append(f"  {self.residual:+8.3f}  left over")
-        text += (
-            ["What this answer rests on less firmly:", *(f"  {one}" for one in self.remarks)] if self.remarks else []
-        )
-        return "\n".join(text)
-
-    def draw(self, axes: Any) -> None:
-        """The effects as bars, into Matplotlib's axes."""
-        lines = self.lines()[::-1]
-        sizes = [contribution for _, contribution in lines]
-        axes.barh(range(len(lines)), sizes, color=["#c8553d" if c > 0 else "#3d7ea6" for c in sizes], height=0.7)
-        axes.set_yticks(range(len(lines)), [words if len(words) < 62 else words[:60] + "..." for words, _ in lines])
-        axes.axvline(0, color="#333333", linewidth=1)
-        axes.set_xlabel(f"adds to {self.what}: red raises, blue lowers")
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-
-    @property
-    def height(self) -> float:
-        """Of the figure, in inches."""
-        return 0.7 + 0.34 * max(len(self.lines()), 2)
-
-    def figure(self) -> Any:
-        """The effects as bars, a Matplotlib figure."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(8, self.height), layout="constrained")
-        self.draw(figure.subplots())
-        return figure
-
-    def to_html(self) -> str:
-        """A page with the figure and the words."""
-        import io
-
-        drawn = io.StringIO()
-        self.figure().savefig(drawn, format="svg")
-        picture = drawn.getvalue()
-        return (
-            '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            "<title>One answer, explained</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;"
-            "margin:2rem auto;padding:0 1rem}svg{max-width:100%;height:auto}pre{overflow:auto}</style>"
-            f"<h1>One answer, explained</h1>{picture[picture.index('<svg') :]}<pre>{html.escape(str(self))}</pre>\n"
-        )
-
+__all__ = ["Effect", "Explanation", "Influence", "explain", "importance", "influence", "partial_dependence"]
 
 def explain(model: Any, table: Any, row: int = 0, reference: Any = None, of: Any = None) -> Explanation:
     """Which columns move one row's answer away from the reference patient's, and by how much, by integrated gradients.
@@ -147,19 +46,16 @@ def explain(model: Any, table: Any, row: int = 0, reference: Any = None, of: Any
 
     Sources: Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, 2017.
     """
-    predictor = model if isinstance(model, Predictor) else getattr(model, "predictor_", None)
-    if not isinstance(predictor, Predictor):
-        raise TypeError(f"explain takes a fitted tabular model, not {type(model).__name__}")
-    asked = predictor.table(table)
-    if not 0 <= whole("row", row, 0) < asked.count:
-        raise IndexError(f"row {row} is asked for; the table has {asked.count} rows, counted from 0")
-    patient = asked.rows(np.array([row]))
+    predictor = predictor_of(model, "explain")
+    patient = patient_of(predictor, table, row)
     preprocessor, pieces = predictor.preprocessor, predictor.pieces
     end = preprocessor.transform(patient)
     start, words = typical(preprocessor)
+    compared = "The reference patient (median numbers and most frequent kinds of the training rows)"
     if reference is not None:
         other = predictor.table(reference).rows(np.array([0]))
         start, words = preprocessor.transform(other), {n: shown(predictor, other, n) for n in words}
+        compared = "The reference patient (as given)"
     start, end = pieces(start), pieces(end)
     place, what = chosen(predictor, end, of)
     found = integrated(Score(predictor, start, end, place))
@@ -174,8 +70,11 @@ def explain(model: Any, table: Any, row: int = 0, reference: Any = None, of: Any
     effects = [Effect(name, shown(predictor, patient, name), words[name], c) for name, c in sums.items()]
     effects.sort(key=lambda effect: -abs(effect.contribution))
     said = [answer(predictor, z, place) for z in each_member(predictor, end)]
+    missing = [name for name in words if gap(patient[name], predictor.schema[name].missing)[0]]
+    empty = {f"{name} is missing" for name in missing}
     return Explanation(
         what,
+        {"classes": "odds", "log": "times", "two-part": "times"}.get(predictor.outcome.kind, "plus"),
         found.end,
         found.start,
         answer(predictor, [one(end) for one in predictor.ensembles], place),
@@ -183,7 +82,10 @@ def explain(model: Any, table: Any, row: int = 0, reference: Any = None, of: Any
         effects,
         found.residual,
         (min(said), max(said)),
-        predictor.remarks(patient)[0],
+        certainty(predictor, patient),
+        missing,
+        [remark for remark in predictor.remarks(patient)[0] if remark not in empty],
+        compared,
     )
 
 
@@ -195,29 +97,6 @@ def origins(predictor: Predictor, columns: int) -> list[str]:
         names += [feature.origin] * max(len(edges) - 1, 0)
     assert len(names) == columns
     return names
-
-
-def chosen(predictor: Predictor, x: Array, of: Any) -> tuple[int, str]:
-    """(place of the class or level that is asked for, what the score is)."""
-    outcome = predictor.outcome
-    known = outcome.classes if outcome.kind == "classes" else outcome.levels if outcome.kind == "quantiles" else []
-    if of is not None and of not in known:
-        raise ValueError(unknown("class or level", str(of), [str(one) for one in known]))
-    target = predictor.target or "the target"
-    if outcome.kind == "classes":
-        z = predictor.ensembles[0](x)
-        place = known.index(of) if of is not None else 1 if len(known) == 2 else int(z[0].argmax())
-        return place, f"log-odds of {target} = {known[place]}"
-    if outcome.kind == "quantiles":
-        place = known.index(of) if of is not None else int(np.abs(np.array(known) - 0.5).argmin())
-        return place, f"the {known[place]:g} quantile of {target}"
-    return 0, target if outcome.kind == "amount" else f"the logarithm of {target}"
-
-
-def answer(predictor: Predictor, z: list[Array], place: int) -> float:
-    """The probability, calibrated, or the amount, in the target's own unit."""
-    said = predictor.outcome(z)[0]
-    return float(said[place]) if np.ndim(said) else float(said)
 
 
 def each_member(predictor: Predictor, x: Array) -> list[list[Array]]:
@@ -242,5 +121,26 @@ def shown(predictor: Predictor, table: Columns, name: str) -> str:
     if gap(table[name], column.missing)[0]:
         return "missing"
     value = table[name][0]
-    text = f"{value:.6g}" if isinstance(value, (float, np.floating)) else plain(value)
+    text = rounded(float(value)) if isinstance(value, (float, np.floating)) else plain(value)
+    if column.role == "numeric" and isinstance(value, str) and (read := number(value)) is not None:
+        text = rounded(read)
     return f"{text} {column.unit}" if column.unit and column.role == "numeric" else text
+
+
+def certainty(predictor: Predictor, patient: Columns) -> str:
+    """What cannot be ruled out, or an interval, in words; empty where the model keeps neither."""
+    if predictor.conformal is None:
+        return ""
+    coverage = predictor.conformal.coverage
+    if predictor.outcome.kind != "classes":
+        low, high = predictor.predict_interval(patient)[0]
+        return f"With {100 * coverage:.0f} % coverage the amount lies between {rounded(low)} and {rounded(high)}"
+    possible = predictor.predict_set(patient)[0]
+    rare, usual = (
+        " or ".join(str(one) for one, inside in zip(predictor.classes, possible, strict=True) if inside == kind)
+        for kind in (False, True)
+    )
+    of, share = predictor.target or "the target", f"(under {100 - 100 * coverage:.0f} %)"
+    if not rare:
+        return f"Such an answer is not rare (over {100 - 100 * coverage:.0f} %) for any value of {of}"
+    return f"Such an answer is rare {share} where {of} is {rare}" + (f", and not rare where it is {usual}" if usual else "")

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinynet.formulas.activations import linear, sigmoid, softmax
+from tinynet.formulas.activations import sigmoid, softmax
 from tinynet.formulas.formula import Formula
 from tinynet.formulas.vocabulary import Array
-from tinynet.layers import Dropout, Embedding
-from tinynet.losses import Objective
+from tinynet.layers import Embedding
 from tinynet.model import Sequential
-from tinynet.network import Network, Workspace
+from tinynet.network import Workspace
 from tinynet.operations import Operations
 from tinynet.tabular.ensemble import KINDS
+from tinynet.tabular.explain.factors import UNFUSED, in_double
 from tinynet.tabular.predictor import Outcome, Predictor
 
 SIGMOID, SOFTMAX = Formula(sigmoid), Formula(softmax)
-UNFUSED = Objective(Formula(linear), fused=False)  # backward begins at the output; the loss plays no part
 
 
 class Member:
@@ -46,10 +45,7 @@ class Member:
                 )
                 for x in (self.start, self.end)
             )
-        answering = [layer for layer in layers if not isinstance(layer, Dropout)]  # whose backward is that of training
-        self.network = Network(answering, len(self.start), np.float64)
-        for mine, theirs in zip(self.network.parameter_list(), parameters, strict=True):
-            mine[...] = theirs
+        self.network = in_double(layers, len(self.start), parameters)
 
     def __call__(self, along: Array) -> tuple[Workspace, Array]:
         """(what backward needs, z (k, outputs)) at shares of the way (k,)."""

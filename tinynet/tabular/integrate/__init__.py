@@ -11,6 +11,7 @@ from typing import Any
 
 from tinynet.tabular.frame import Columns, read
 from tinynet.tabular.integrate.build import Build
+from tinynet.tabular.integrate.events import events as sum_up
 from tinynet.tabular.integrate.plan import load
 from tinynet.tabular.integrate.table_one import table_one
 from tinynet.tabular.integrate.tables import Tables
@@ -101,14 +102,14 @@ def integrate(
         try:
             connection.execute("set preserve_insertion_order = true")
             connection.execute("set enable_progress_bar = false")
-            build = Build(planned, Tables(connection, planned.folder, tables))
+            build = Build(planned, Tables(connection, planned.folder, tables, planned.needed()))
             bar = Progress(len(planned.events) + 2, "integrate", show=progress)
             build.rows()
             build.elapsed()
             build.cohort()
             for number, events in enumerate(planned.events):
                 bar.update(number + 1)
-                build.events(number, events)
+                sum_up(build, number, events)
             build.result()
             bar.close()
             columns = read(connection.execute("select * from result").fetchnumpy())

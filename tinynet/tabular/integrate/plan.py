@@ -114,14 +114,19 @@ class TimeFrom:
 
 @dataclass
 class Events:
-    """Many rows with a time. Measurements have a `value`; codes have none, and are counted."""
+    """Many rows with a time. Measurements have a `value`; codes have none, and are counted.
+
+    Of several `time` columns all must be past; the first says when it was. `by` may be several columns of codes, and
+    `separator` the sign between the codes in one cell.
+    """
 
     table: str
     on: dict[str, str]
-    time: str = ""
+    time: list[str] = field(default_factory=list)
     time_from: TimeFrom | None = None
     value: str = ""
-    by: str = ""
+    by: list[str] = field(default_factory=list)
+    separator: str = ""
     items: dict[str, str] = field(default_factory=dict)
     most: int = 20
     least: int = 5
@@ -141,6 +146,21 @@ class Plan:
     cohort: list[Rule]
     events: list[Events]
     folder: Path
+
+    def needed(self) -> dict[str, set[str]]:
+        """The columns that are used of each table but the rows' own, which is used whole."""
+        used: dict[str, set[str]] = {}
+        for join in self.joins:
+            used.setdefault(join.table, set()).update(join.on, join.keep)
+        for one in self.events:
+            at = one.time_from
+            used.setdefault(one.table, set()).update(
+                one.on, one.time, one.by, [one.value] if one.value else [], at.on.values() if at else []
+            )
+            if at:
+                used.setdefault(at.table, set()).update(at.on, [at.column])
+        used.pop(self.rows.table, None)
+        return used
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Plan:
@@ -230,7 +250,7 @@ def checked(what: str, name: str, value: Any) -> Any:
         if isinstance(value, dict) and value and all(isinstance(v, str) for v in value.values()):
             return value
         return {column: column for column in texts(what, value)}
-    if name in ("key", "keep"):
+    if name in ("key", "keep", "by", "code") or (name == "time" and " in time_from " not in what):
         return texts(what, value)
     if name in ("is", "is_not"):
         values = value if isinstance(value, list) else [value]

@@ -36,11 +36,13 @@ def table_one(table: Columns, target: str, skip: set[str]) -> list[list[str]]:
         else:
             known, places = distinct(values)
             counts = np.bincount(places[places >= 0], minlength=len(known))
-            order = np.argsort(-counts, kind="stable")[:KINDS].tolist()
+            # a kind that few rows have, such as a date, could tell who it is
+            order = [i for i in np.argsort(-counts, kind="stable")[:KINDS].tolist() if counts[i] >= FEW]
             lines += [[f"{name} = {word(known[i])}", *(share(places[mask] == i) for _, mask in groups)] for i in order]
-            if len(known) > KINDS:
+            if len(known) > len(order):
                 rest = ~np.isin(places, [*order, -1])
-                lines.append([f"{name}, {len(known) - KINDS} others", *(share(rest[mask]) for _, mask in groups)])
+                what = f"{name}, {len(known) - len(order)} other kinds" if order else f"{name}, known"
+                lines.append([what, *(share(rest[mask]) for _, mask in groups)])
             gaps = places < 0
         if gaps.any():
             lines.append([f"{name}, missing", *(share(gaps[mask]) for _, mask in groups)])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinynet.registry import unknown
+from tinynet.tabular.integrate.times import DATE, MACROS, Times, form_of, text_of
+
+HEAD = 1000  # rows from which it is told which columns hold dates
 
 
 def quoted(name: str) -> str:
@@ -17,16 +21,45 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-class Tables:
-    """The plan's tables by name, each a view that DuckDB reads from its file whenever it is asked.
+@dataclass
+class Form:
+    """How keys are written: whole numbers, some with a point; some as digits; some with zeros before them."""
 
-    Everything in a CSV file is read as text, so that codes such as "0389" keep their zeros.
+    whole: bool
+    digits: bool
+    padded: bool
+
+
+def zoned(frame: Any) -> list[str]:
+    """The columns of a data frame whose times have a zone: as text they are in UTC."""
+    if isinstance(frame, Mapping) or not hasattr(frame, "columns"):
+        return []
+    import narwhals as nw
+
+    kinds = nw.from_native(frame).collect_schema()
+    return [name for name, kind in kinds.items() if getattr(kind, "time_zone", None) is not None]
+
+
+class Tables:
+    """The plan's tables by name. `needed` says which columns the plan uses; a table that is not in it is used whole.
+
+    A Parquet file stays where it is and is read whenever it is asked. Of a CSV file the needed columns, and its dates,
+    are read once, as text, so that codes such as "0389" keep their zeros, and kept in DuckDB's own file.
     """
 
-    def __init__(self, connection: Any, folder: Path, given: Mapping[str, Any] | None) -> None:
-        self.connection, self.folder, self.given = connection, folder, given or {}
+    def __init__(
+        self, connection: Any, folder: Path, given: Mapping[str, Any] | None, needed: Mapping[str, set[str]]
+    ) -> None:
+        self.connection, self.folder, self.given, self.needed = connection, folder, given or {}, needed
         self.views: dict[str, str] = {}
         self.columns: dict[str, list[str]] = {}
+        self.kinds: dict[str, dict[str, str]] = {}
+        self.forms: dict[tuple[str, str], Form] = {}
+        self.clocks: dict[tuple[str, str], Times] = {}
+        self.dates: dict[str, list[str]] = {}
+        self.zoned: tuple[bool, str] | None = None
+        self.notes: list[str] = []
+        connection.execute(MACROS)
 
     def view(self, name: str) -> str:
         """The SQL name of a table. Raises FileNotFoundError or ValueError where it is none."""
@@ -39,12 +72,21 @@ class Tables:
             from tinynet.tabular.frame import read
 
             arrays = {k: pyarrow.array(list(v), from_pandas=True) for k, v in read(self.given[name]).items()}
+            for k in zoned(self.given[name]):
+                arrays[k] = pyarrow.array([None if v is None else f"{v}Z" for v in arrays[k].to_pylist()])
             self.connection.register(view, pyarrow.table(arrays))
         else:
             self.connection.execute(f"create view {view} as select * from {self.file(name)}")
         self.views[name] = view
-        described = self.connection.execute(f"select column_name from (describe {view})").fetchall()
-        self.columns[name] = [row[0] for row in described]
+        described = self.connection.execute(f"select column_name, column_type from (describe {view})").fetchall()
+        self.kinds[name] = dict(described)
+        self.columns[name] = list(self.kinds[name])
+        if name not in self.given and not name.lower().endswith((".parquet", ".pq")):
+            used = self.needed.get(name, set(self.columns[name])) | set(self.dated(name))
+            chosen = ", ".join(quoted(column) for column in self.columns[name] if column in used)
+            self.connection.execute(f"create table stored as select {chosen or 'count(*)'} from {view}")
+            self.connection.execute(f"drop view {view}")
+            self.connection.execute(f"alter table stored rename to {view}")
         return view
 
     def file(self, name: str) -> str:
@@ -72,26 +114,79 @@ class Tables:
             raise KeyError(f"{Path(table).name}: {unknown('column', name, self.columns[table])}")
         return f"{alias + '.' if alias else ''}{quoted(name)}"
 
-    def key(self, table: str, name: str, alias: str = "") -> str:
-        """A key as text: 7, "7", " 7" and 7.0 are the same person; an empty one is none."""
+    def key(self, table: str, name: str, alias: str = "", *, bare: bool = False) -> str:
+        """A key as text: 7, "7", " 7" and 7.0 are the same person; an empty one is none. `bare`: without leading zeros.
+
+        The point goes only where all of a column are whole numbers, as pandas writes them beside gaps: 428.0 among
+        codes such as 427.31 keeps it.
+        """
         text = f"trim(cast({self.column(table, name, alias)} as varchar))"
-        return rf"nullif(regexp_replace({text}, '^(-?\d+)\.0+$', '\1'), '')"
+        if self.form(table, name).whole:
+            text = rf"regexp_replace({text}, '\.0*$', '')"
+        if bare:
+            text = rf"regexp_replace({text}, '^0+(\d)', '\1')"
+        return f"nullif({text}, '')"
 
-    def time(self, table: str, name: str, alias: str = "") -> str:
-        """A column as a timestamp; `check_times` has said before that all of it is one."""
-        return f"try_cast(nullif(trim(cast({self.column(table, name, alias)} as varchar)), '') as timestamp)"
+    def form(self, table: str, name: str) -> Form:
+        """How a column of keys is written: looked at once."""
+        if (table, name) not in self.forms:
+            text = f"trim(cast({self.column(table, name)} as varchar))"
+            count, whole, points, digits, padded = self.connection.execute(
+                rf"select count(*), count(*) filter (regexp_full_match(k, '-?\d+(\.0*)?')),"
+                rf" count(*) filter (contains(k, '.')), count(*) filter (regexp_full_match(k, '\d+')),"
+                rf" count(*) filter (regexp_full_match(k, '0\d+')) from (select {text} as k from {self.view(table)})"
+                " where k <> ''"
+            ).fetchall()[0]
+            self.forms[table, name] = Form(bool(points) and whole == count, bool(digits), bool(padded))
+        return self.forms[table, name]
 
-    def check_times(self, table: str, name: str) -> bool:
-        """Whether a column holds dates without a time of day. Raises ValueError where some text in it is no date."""
-        raw, view = self.column(table, name), self.view(table)
-        count, wrong, timed = self.connection.execute(
-            f"select count(t), count(*) filter (t is null and r is not null),"
-            f" count(*) filter (t <> date_trunc('day', t))"
-            f" from (select {self.time(table, name)} as t, nullif(trim(cast({raw} as varchar)), '') as r from {view})"
+    def alike(self, one: tuple[str, str], other: tuple[str, str]) -> bool:
+        """Whether two keys agree only when the zeros before one of them go, as where a program read 007 as 7.
+
+        Raises ValueError where two keys would become one.
+        """
+        forms = self.form(*one), self.form(*other)
+        if forms[0].padded == forms[1].padded or not (forms[0].digits and forms[1].digits):
+            return False
+        table, name = one if forms[0].padded else other
+        key, bare = self.key(table, name), self.key(table, name, bare=True)
+        kept, left = self.connection.execute(
+            f"select count(distinct {key}), count(distinct {bare}) from {self.view(table)}"
         ).fetchall()[0]
-        if wrong:
+        if left < kept:
             raise ValueError(
-                f"{Path(table).name}: column {name!r} holds text that is no date, in {wrong:,} rows; dates are written "
-                "as 2020-12-31 or 2020-12-31 23:59:00"
+                f"{Path(table).name}: keys in {name!r} differ only by zeros before them, and {Path(other[0]).name} and "
+                f"{Path(one[0]).name} write them differently; write the same key in both tables"
             )
-        return bool(count) and not timed
+        note = f"{name!r} of {Path(table).name} has zeros before its numbers, its partner has none: compared without"
+        if note not in self.notes:
+            self.notes.append(note)
+        return True
+
+    def times(self, table: str, name: str) -> Times:
+        """A column of times: looked at once. Raises ValueError where some text is no date, or zones are mixed."""
+        if (table, name) not in self.clocks:
+            column = self.column(table, name)
+            said = f"{Path(table).name}: column {name!r}"
+            self.clocks[table, name] = found = form_of(
+                self.connection, self.view(table), column, self.kinds[table][name], said
+            )
+            if found.zoned is not None:
+                if self.zoned is not None and self.zoned[0] != found.zoned:
+                    with_zone, without = (said, self.zoned[1]) if found.zoned else (self.zoned[1], said)
+                    raise ValueError(f"{with_zone} has a time zone, and {without} has none; write both in one way")
+                self.zoned = found.zoned, said
+        return self.clocks[table, name]
+
+    def dated(self, table: str) -> list[str]:
+        """The columns of a table that hold dates, told from the first rows."""
+        if table not in self.dates:
+            kinds = self.kinds[table]
+            texts = [name for name, kind in kinds.items() if kind == "VARCHAR"]
+            asked = "".join(f", count({n}), count(*) filter (regexp_full_match({n}, '{DATE}'))" for n in
+                            (text_of(quoted(name)) for name in texts))  # fmt: skip
+            head = f"(select * from {self.view(table)} limit {HEAD})"
+            counts = self.connection.execute(f"select 0{asked} from {head}").fetchall()[0][1:]
+            told = {n for n, known, fits in zip(texts, counts[::2], counts[1::2], strict=True) if 2 * fits > known}
+            self.dates[table] = [n for n, kind in kinds.items() if n in told or kind.startswith(("DATE", "TIMESTAMP"))]
+        return self.dates[table]

@@ -6,8 +6,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tinynet.tabular.frame import read
-from tinynet.tabular.quality import accuracy, alone, completeness, consistency, labels, names, persons, restated, units
-from tinynet.tabular.quality.report import SEVERITIES, Finding, Quality
+from tinynet.tabular.quality import (
+    accuracy,
+    alone,
+    completeness,
+    consistency,
+    contradictions,
+    labels,
+    names,
+    persons,
+    redundant,
+    restated,
+    units,
+)
+from tinynet.tabular.quality.report import SEVERITIES, Finding, Quality, are, listed
 from tinynet.tabular.quality.view import View
 from tinynet.tabular.schema import Column, Schema
 
@@ -18,6 +30,8 @@ CHECKS: list[Callable[[View], Iterator[Finding]]] = [
     completeness.completeness,
     accuracy.accuracy,
     consistency.consistency,
+    redundant.redundant,
+    contradictions.contradictions,
     units.units,
     names.names,
     alone.alone,
@@ -83,20 +97,27 @@ def data_quality(
         bar.update(done)
         findings += check(view)
     bar.close()
-    findings += told_by_suspects(findings)
+    findings = told_by_suspects(findings)
     findings.sort(key=lambda f: SEVERITIES.index(f.severity))
     missing = {seen.name: int((~seen.present).sum()) for seen in view.seen.values()}
     return Quality(view.rows, known.target, known.group, known.time, missing, findings, THRESHOLDS)
 
 
 def told_by_suspects(findings: list[Finding]) -> list[Finding]:
-    """Columns that are told by one that is a serious suspect of leakage are suspects too."""
+    """The findings, with columns that a serious suspect of leakage tells as suspects too."""
     suspects = {c for f in findings if f.area == "leakage" and f.severity == "serious" for c in f.columns}
+    persons = {c for f in findings if f.kind == "one person, several rows" for c in f.columns}
     out = []
     for f in findings:
-        if f.kind == "redundant" and f.columns[1] in suspects and f.columns[0] not in suspects:
-            text = f"{f.columns[0]!r} is told by {f.columns[1]!r}, which is itself a suspect of leakage"
-            out.append(Finding("leakage", "told by a suspect", "serious", f.columns[:1], f.rows, text))
+        if f.kind == "identifier" and f.columns[0] in persons:
+            continue  # said already, and more of it
+        if f.kind == "redundant" and f.columns[-1] in suspects:
+            names = [name for name in f.columns[:-1] if name not in suspects]
+            if names:
+                text = f"{listed(names)} {are(names)} told by {f.columns[-1]!r}, which is itself a suspect of leakage"
+                out.append(Finding("leakage", "told by a suspect", "serious", names, f.rows, text))
+            continue
+        out.append(f)
     return out
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.tabular.quality.report import Finding, listed, rows_are
+from tinynet.tabular.clinical import unit_names
+from tinynet.tabular.quality.report import Finding, listed, rows_are, rows_at
 from tinynet.tabular.quality.view import Seen, View
 
 FAR = 10.0  # robust standard deviations from the median, as they are, and FAR_LOG as logarithms: hardly possible
@@ -17,12 +19,15 @@ LEVELS = 12  # whole numbers of at most so many levels are a scale
 SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 888.0, 777.0)
 PREFERRED = 0.40  # share of last digits that are 0 or 5; by chance one in five is
 LONGEST_LIFE = 123.0 * 365.25  # days: the oldest age known is 122 years
+# 1900-01-01, 1901-01-01, 1970-01-01, 2099-12-31, 9999-12-31 as days
+PLACEHOLDERS = (-25567.0, -25202.0, 0.0, 47481.0, 2932896.0)
 BIRTH = {"dob", "birth", "born", "birthdate", "dateofbirth", "birthday"}
 
 
 def accuracy(view: View) -> Iterator[Finding]:
     digits: list[Seen] = []
     strange: dict[str, int] = {}
+    zeros: dict[str, int] = {}
     for seen in view.others:
         if seen.dated:
             continue
@@ -32,15 +37,25 @@ def accuracy(view: View) -> Iterator[Finding]:
                 if sentinel := sentinels(seen):
                     text = f"{seen.name!r}: {rows_are(sentinel)} at a far number that often stands for a gap"
                     yield Finding("accuracy", "hidden gap", "serious", [seen.name], sentinel, text)
+                elif nought := zero_apart(seen):
+                    zeros[seen.name] = nought
                 elif far := int(outlying(seen.numbers).sum()) or off_scale(seen):
                     strange[seen.name] = far
                 if preferred(seen) > PREFERRED:
                     digits.append(seen)
+    if zeros:
+        text = f"{listed(list(zeros))}: 0 stands far from all other values: does it mean 'none', or 'not measured'?"
+        yield Finding(
+            "accuracy", "hidden gap", "warning", list(zeros), max(zeros.values()), text,
+            {name: float(count) for name, count in zeros.items()},
+            [f"{name!r}: {where}" for name in list(zeros)[:3] for where in rows_at(view[name].numbers == 0)],
+        )  # fmt: skip
     if strange:
         text = f"{listed(list(strange))}: {sum(strange.values()):,} values are implausibly far from the column's others"
         yield Finding(
             "accuracy", "implausible", "warning", list(strange), max(strange.values()), text,
             {name: float(far) for name, far in strange.items()},
+            [f"{name!r}: {where}" for name in list(strange)[:3] for where in rows_at(outlying(view[name].numbers))],
         )  # fmt: skip
     if digits:
         names = [seen.name for seen in digits]
@@ -59,10 +74,18 @@ def impossible(seen: Seen) -> Iterator[Finding]:
         yield Finding("accuracy", "infinite", "serious", [seen.name], infinite, text)
     if seen.column.range is not None:
         least, most = seen.column.range
-        outside = int(((seen.numbers < least) | (seen.numbers > most)).sum())
-        if outside:
-            text = f"{seen.name!r} is outside its possible range, {least:g} to {most:g}, in {rows_are(outside)}"
-            yield Finding("accuracy", "impossible", "serious", [seen.name], outside, text)
+        outside = (seen.numbers < least) | (seen.numbers > most)
+        if outside.any():
+            count, unit = int(outside.sum()), f" {seen.column.unit}" if seen.column.unit else ""
+            text = f"{seen.name!r} is outside its possible range, {least:g} to {most:g}{unit}, in {rows_are(count)}"
+            yield Finding("accuracy", "impossible", "serious", [seen.name], count, text, examples=rows_at(outside))
+    elif seen.continuous and (known := unit_names(seen.name)):
+        scaled = bool((seen.values < 0).any())
+        text = f"{seen.name!r} is not in {' or '.join(known)}" + (
+            ": it was standardised, or has another unit" if scaled else " in most rows: which unit has it?"
+        )
+        severity = "warning" if known == ["years"] and not scaled else "note"
+        yield Finding("accuracy", "unknown unit", severity, [seen.name], int(seen.present.sum()), text)
 
 
 def outlying(numbers: Array) -> Array:
@@ -127,6 +150,16 @@ def sentinels(seen: Seen) -> int:
     return 0
 
 
+def zero_apart(seen: Seen) -> int:
+    """Rows that are 0 in a column of positive quantities that come nowhere near it, such as a blood pressure."""
+    above = seen.numbers[np.isfinite(seen.numbers) & (seen.numbers != 0)]
+    count = int((seen.numbers == 0).sum())
+    if not seen.continuous or count < 3 or count > len(above) or (above < 0).any() or len(np.unique(above)) < 20:
+        return 0
+    least = above.min()
+    return count if least > 0.1 * np.median(above) and least > 4 * (1.0 if seen.whole else 0.0) else 0
+
+
 def preferred(seen: Seen) -> float:
     """The share of whole numbers of two and more digits that end in 0 or 5; 0 where there are too few to say."""
     values = np.abs(seen.values)
@@ -139,12 +172,16 @@ def preferred(seen: Seen) -> float:
 
 def dates(view: View) -> Iterator[Finding]:
     """Dates to come, and lives longer than any known."""
-    import datetime
-
-    from tinynet.tabular.quality.view import EPOCH
-
-    tomorrow = (datetime.datetime.now() - EPOCH).days + 2.0
+    tomorrow = time.time() // 86400 + 2.0
     dated = [seen for seen in view.seen.values() if seen.dated]
+    for seen in dated:
+        mark = np.isin(np.floor(seen.days), PLACEHOLDERS)
+        if mark.sum() >= 3:
+            text = f"{seen.name!r}: {rows_are(int(mark.sum()))} with a date that often stands for a gap"
+            yield Finding(
+                "accuracy", "hidden gap", "serious", [seen.name], int(mark.sum()), text, examples=rows_at(mark)
+            )
+            seen.days = np.where(mark, np.nan, seen.days)
     late = [seen for seen in dated if (np.nan_to_num(seen.days, nan=-np.inf) > tomorrow).any()]
     if late:
         count = int(np.any([np.nan_to_num(seen.days, nan=-np.inf) > tomorrow for seen in late], axis=0).sum())
@@ -156,13 +193,14 @@ def dates(view: View) -> Iterator[Finding]:
             continue
         for other in dated:
             with np.errstate(invalid="ignore"):
-                old = int((other.days - birth.days > LONGEST_LIFE).sum())
-                early = int((other.days < birth.days - 1).sum())
-            if other is not birth and old:
-                text = (
-                    f"{other.name!r} is more than 123 years after {birth.name!r} in {rows_are(old)}: ages were hidden"
-                )
-                yield Finding("accuracy", "impossible age", "serious", [birth.name, other.name], old, text)
-            if other is not birth and early:
-                text = f"{other.name!r} is before {birth.name!r} in {rows_are(early)}"
-                yield Finding("accuracy", "before birth", "serious", [birth.name, other.name], early, text)
+                old, early = other.days - birth.days > LONGEST_LIFE, other.days < birth.days - 1
+            for wrong, kind, said in (
+                (old, "impossible age", f"is more than 123 years after {birth.name!r} in {{}}: ages were hidden"),
+                (early, "before birth", f"is before {birth.name!r} in {{}}"),
+            ):
+                if other is not birth and wrong.any():
+                    text = f"{other.name!r} {said.format(rows_are(int(wrong.sum())))}"
+                    yield Finding(
+                        "accuracy", kind, "serious", [birth.name, other.name], int(wrong.sum()), text,
+                        examples=rows_at(wrong),
+                    )  # fmt: skip

@@ -8,11 +8,14 @@ import numpy as np
 
 from tinynet import metrics
 from tinynet.formulas.vocabulary import Array
-from tinynet.tabular.quality.report import Finding, percent, rows_are
+from tinynet.tabular.quality.names import suspected
+from tinynet.tabular.quality.report import Finding, listed, percent, rows_are
 from tinynet.tabular.quality.view import Seen, View
 
 TOO_GOOD = 0.90  # AUROC of one column alone
 TOO_GOOD_R2 = 0.80  # R2 of one column alone
+PERFECT = 0.995
+EASY = 0.3  # of the columns above TOO_GOOD: then the classes lie apart by nature, as in easy tasks
 HIGH = 0.75  # AUROC that is looked at where it also stands out from the other columns'
 STANDS_OUT = 4.0  # times the median of the columns' AUROC - 1/2
 FOLDS = 5
@@ -35,6 +38,7 @@ def alone(view: View) -> Iterator[Finding]:
     fold = rng.permutation(owner.max() + 2)[owner] % FOLDS  # a person is in one fold
     names = [seen.name for seen in view.features if not seen.dated]
     scores = {name: score(view[name].codes[rows], target, rows, fold) for name in names}
+    yield from zeros(view, target)
     if not view.classes:
         for name, r2 in scores.items():
             if r2 >= TOO_GOOD_R2:
@@ -44,14 +48,27 @@ def alone(view: View) -> Iterator[Finding]:
                 )
                 yield Finding("leakage", "predicts alone", "serious", [name], len(rows), text, {"R2": round(r2, 4)})
         return
-    usual = float(np.median([abs(s - 0.5) for s in scores.values()])) if scores else 0.0
+    yield from ordered(view, target, rows, fold)
+    # the columns that a suspect is held against are those whose names do not accuse them already
+    named = suspected(view)
+    honest = [abs(s - 0.5) for name, s in scores.items() if name not in named and s < TOO_GOOD]
+    usual = float(np.median(honest)) if honest else 0.0
+    good = [name for name, auroc in scores.items() if TOO_GOOD <= auroc < PERFECT]
+    if len(good) > max(1.0, EASY * len(scores)):
+        text = (
+            f"{listed(good)} each alone predict {target.name!r} with AUROC {min(scores[n] for n in good):.2f} or more "
+            "(cross-validated): an easy task by nature, or all of them are made from the outcome?"
+        )
+        seen_all = {name: round(scores[name], 4) for name in good}
+        yield Finding("leakage", "predicts alone", "warning", good, len(rows), text, seen_all)
+        scores = {name: auroc for name, auroc in scores.items() if name not in good}
     for name, auroc in scores.items():
         out = auroc >= HIGH and auroc - 0.5 >= STANDS_OUT * usual and len(scores) >= 10
         if auroc >= TOO_GOOD or out:
             text = f"{name!r} alone predicts {target.name!r} with AUROC {auroc:.2f} (cross-validated" + (
                 f"; {TOO_GOOD} is the threshold): is it known before the outcome, and not made from it?"
                 if auroc >= TOO_GOOD
-                else f"), far above the columns' median of {usual + 0.5:.2f}: is it a verdict, a score or an outcome?"
+                else f"), far above the usual column's {usual + 0.5:.2f}: is it a verdict, a score or an outcome?"
             )
             severity = "serious" if auroc >= TOO_GOOD else "warning"
             yield Finding("leakage", "predicts alone", severity, [name], len(rows), text, {"AUROC": round(auroc, 4)})
@@ -103,4 +120,46 @@ def one_class(view: View, target: Seen) -> Iterator[Finding]:
                 f"{seen.name!r}: in {where} ({rows_are(count)}, {percent(count / view.rows)}) {target.name!r} is "
                 "always the same: these rows are decided, or the column is known after the outcome"
             )
-            yield Finding("leakage", "decides the target", "serious", [seen.name], count, text)
+            shown = view.kinds_said(seen, pure[1:]) if len(pure) == len(seen.known) + 1 else []
+            yield Finding("leakage", "decides the target", "serious", [seen.name], count, text, examples=shown)
+
+
+def zeros(view: View, target: Seen) -> Iterator[Finding]:
+    """Of a quantity that is often 0: columns that, where they are above 0, meet no 0: parts or counts of it."""
+    nought = target.numbers == 0
+    if view.classes or not 0.05 < nought.mean() < 0.95:
+        return
+    found = []
+    for seen in view.features:
+        if seen.numeric and (seen.values >= 0).all():
+            above = (seen.numbers > 0) & target.present
+            expected = above.sum() * nought.mean()
+            if expected >= EXPECTED and above.mean() < 0.99 and (above & nought).sum() <= 0.05 * expected:
+                found.append(seen.name)
+    if found:
+        text = (
+            f"{listed(found)}: where {'it is' if len(found) == 1 else 'one is'} above 0, {target.name!r} is, too: "
+            "counted with it, or parts of it"
+        )
+        yield Finding("leakage", "decides the target", "serious", found, view.rows, text)
+
+
+def ordered(view: View, target: Seen, rows: Array, fold: Array) -> Iterator[Finding]:
+    """The place of a row in the file, or its number, that tells the target: sorted by it, or drawn in batches."""
+    place = np.arange(view.rows) * 20 // view.rows
+    if (auroc := score(place[rows], target, rows, fold)) >= HIGH:
+        text = (
+            f"the place of a row in the file tells {target.name!r} (AUROC {auroc:.2f}): the rows are sorted, or came "
+            "in batches; shuffle before any split, and let no row number in"
+        )
+        yield Finding("leakage", "order tells the target", "note", [], view.rows, text, {"AUROC": round(auroc, 4)})
+        return  # numbers of rows would say it again
+    for name in sorted(view.set_aside):
+        seen = view[name]
+        if seen is view.person or not seen.whole:
+            continue
+        if (auroc := score(seen.codes[rows], target, rows, fold)) >= HIGH:
+            text = f"the identifier {name!r} tells {target.name!r} (AUROC {auroc:.2f}): numbers were given by outcome"
+            yield Finding(
+                "leakage", "identifier tells the target", "serious", [name], view.rows, text, {"AUROC": round(auroc, 4)}
+            )

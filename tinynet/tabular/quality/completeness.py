@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.tabular.quality.report import Finding, listed, percent, rows_are
+from tinynet.tabular.quality.report import Finding, listed, percent, rows_are, rows_at
 from tinynet.tabular.quality.view import Seen, View
 
 MUCH = 0.40  # a column with more gaps is a warning
@@ -15,6 +15,10 @@ SOME = 0.05
 DIFFERENT = 0.20  # shares of gaps that differ so much between two groups of rows, by more than chance, are told
 KINDS = 30  # groups of rows that are compared; more are too many, or are persons
 CHANCE = 5.0  # standard errors: with hundreds of columns and dozens of groups, fewer would be met by chance
+PLACES = {
+    "site", "hospital", "centre", "center", "clinic", "ward", "unit", "careunit", "device", "lab", "year", "period",
+    "region", "source", "dbsource", "country", "provider",
+}  # fmt: skip
 TOGETHER = 0.95  # gaps that overlap so much (Jaccard's index) are one pattern
 
 
@@ -33,9 +37,7 @@ def completeness(view: View) -> Iterator[Finding]:
     if some:
         shares = {name: counts[name] / n for name in some}
         said = (
-            f"from {percent(shares[some[0]])} to {percent(shares[some[-1]])}"
-            if len(some) > 1
-            else percent(shares[some[0]])
+            f"{percent(shares[some[-1]])} to {percent(shares[some[0]])}" if len(some) > 1 else percent(shares[some[0]])
         )
         text = f"{listed(some)}: missing in {said} of the rows"
         yield Finding("completeness", "missing", "note", some, counts[some[0]], text, shares)
@@ -46,9 +48,25 @@ def completeness(view: View) -> Iterator[Finding]:
         yield Finding("completeness", "few missing", "note", few, total, text)
     yield from together({name: gaps[name] for name, count in counts.items() if count})
     yield from said_not_measured(view)
+    yield from empty_rows(view)
     for by, why in ((view.target, "class of the target"), (view.group, "group")):
         if by is not None and 2 <= len(by.known) <= KINDS:
-            yield from different(view, by, why)
+            for seen, missing, low, high in different(view, by):
+                text = f"{seen.name!r} is missing in {percent(low)} to {percent(high)} of the rows, by the {why}" + (
+                    "; that it is missing tells the target" if by is view.target else ""
+                )
+                yield Finding(
+                    "completeness", "missing by " + why.split()[0], "warning", [seen.name], missing, text,
+                    {"least": low, "most": high},
+                )  # fmt: skip
+    for by in view.others:
+        if PLACES & set(by.words) and 2 <= len(by.known) <= KINDS and (found := list(different(view, by))):
+            names = [seen.name for seen, *_ in found]
+            text = (
+                f"{listed(names)}: by {by.name!r}, missing here far more often than there; a model may learn the place"
+            )
+            most = max(missing for _, missing, *_ in found)
+            yield Finding("completeness", "missing by place", "warning", [*names, by.name], most, text)
     if view.group is not None and len(view.group.known) > KINDS:
         yield from by_person(view, view.group)
 
@@ -79,8 +97,8 @@ def said_not_measured(view: View) -> Iterator[Finding]:
             yield Finding("completeness", "not measured", "note", [seen.name], count, text)
 
 
-def different(view: View, by: Seen, why: str) -> Iterator[Finding]:
-    """Columns that are missing more often in one group of rows than in another."""
+def different(view: View, by: Seen) -> Iterator[tuple[Seen, int, float, float]]:
+    """(column, its gaps, least share, greatest share) of columns that are missing more often in one group of rows."""
     size = by.counts.astype(float)
     for seen in view.others:
         if seen is by or seen.present.all():
@@ -91,14 +109,20 @@ def different(view: View, by: Seen, why: str) -> Iterator[Finding]:
         far = np.abs(share - all_share) > CHANCE * np.maximum(error, 1e-12)
         large = size >= 20
         if (far & large).any() and np.ptp(share[large]) >= DIFFERENT:
-            low, high = share[large].min(), share[large].max()
-            text = f"{seen.name!r} is missing in {percent(low)} to {percent(high)} of the rows, by the {why}" + (
-                "; that it is missing tells the target" if by is view.target else ""
-            )
-            yield Finding(
-                "completeness", "missing by " + why.split()[0], "warning", [seen.name], int(missing.sum()), text,
-                {"least": float(low), "most": float(high)},
-            )  # fmt: skip
+            yield seen, int(missing.sum()), float(share[large].min()), float(share[large].max())
+
+
+def empty_rows(view: View) -> Iterator[Finding]:
+    """Rows that hold hardly any value in a table that is well filled: totals under a table, or empty records."""
+    columns = [seen for seen in view.others if seen.present.mean() > 0.5]
+    if len(columns) < 5:
+        return
+    share = np.mean([seen.present for seen in columns], axis=0)
+    bare = share < 0.25
+    if bare.any() and np.median(share) > 0.75:
+        count = int(bare.sum())
+        text = f"{rows_are(count)} hold hardly any value: empty records, or lines of totals and remarks?"
+        yield Finding("completeness", "empty rows", "warning", [], count, text, examples=rows_at(bare))
 
 
 def by_person(view: View, group: Seen) -> Iterator[Finding]:

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.tabular.quality.report import Finding, listed, rows_are
+from tinynet.tabular.quality.report import Finding, listed, rows_are, rows_at
 from tinynet.tabular.quality.view import CODE, MOSTLY, Seen, View
 
 SHAPES = re.compile(r"\d+")
 MANY = 50  # kinds; more need grouping before a network learns from them
-PAIRS = 150  # columns among which pairs are compared: the work grows with the square
-SAMPLE = 4000  # rows on which pairs are compared first
 
 
 def consistency(view: View) -> Iterator[Finding]:
@@ -30,13 +28,18 @@ def consistency(view: View) -> Iterator[Finding]:
             "consistency", "many columns", "warning", [], n, text, {"columns per row": len(view.features) / n}
         )
     yield from duplicates(view)
-    for seen in view.others:
-        yield from mixtures(seen)
-        if not seen.numeric and not seen.dated and len(seen.known) > MANY and seen.name not in view.set_aside:
+    for seen in [*view.others, *filter(None, [view.target])]:
+        yield from mixtures(view, seen)
+        if (
+            seen is not view.target
+            and not seen.numeric
+            and not seen.dated
+            and len(seen.known) > MANY
+            and seen.name not in view.set_aside
+        ):
             rare = int((seen.counts < 5).sum())
             text = f"{seen.name!r} has {len(seen.known):,} kinds, {rare:,} of them in fewer than 5 rows: group them"
             yield Finding("consistency", "many kinds", "note", [seen.name], int(seen.counts.sum()), text)
-    yield from redundant(view)
 
 
 def row_numbers(columns: list[Seen], n: int) -> Array:
@@ -69,7 +72,10 @@ def duplicates(view: View) -> Iterator[Finding]:
         if usual
         else "; one may be in the training set and its twin in the test"
     )
-    yield Finding("consistency", "duplicate rows", "note" if usual else "warning", [], again, text)
+    twin = known & (size[at] > 1)
+    yield Finding(
+        "consistency", "duplicate rows", "note" if usual else "warning", [], again, text, examples=rows_at(twin)
+    )
     if view.target is None:
         return
     both = row_numbers([*columns, view.target], total)
@@ -79,10 +85,13 @@ def duplicates(view: View) -> Iterator[Finding]:
         count = int(size[torn].sum())
         text = f"{rows_are(count)} are equal to another in all {len(names)} features and differ in the target"
         severity = "note" if usual else "warning"
-        yield Finding("consistency", "same features, other target", severity, [view.target.name], count, text)
+        yield Finding(
+            "consistency", "same features, other target", severity, [view.target.name], count, text,
+            examples=rows_at(torn[at] & known),
+        )  # fmt: skip
 
 
-def mixtures(seen: Seen) -> Iterator[Finding]:
+def mixtures(view: View, seen: Seen) -> Iterator[Finding]:
     """Numbers among texts, one kind spelled in several ways, dates in several forms."""
     if not seen.known or not any(isinstance(v, str) for v in seen.known):
         return
@@ -92,7 +101,10 @@ def mixtures(seen: Seen) -> Iterator[Finding]:
     if 0.5 * total < numbers < total and not codes:
         words = total - numbers
         text = f"{seen.name!r} holds numbers, and in {rows_are(words)} something that is none"
-        yield Finding("consistency", "mixed types", "warning", [seen.name], words, text, {"numbers": numbers / total})
+        yield Finding(
+            "consistency", "mixed types", "warning", [seen.name], words, text, {"numbers": numbers / total},
+            rows_at(seen.present & np.isnan(seen.numbers)),
+        )  # fmt: skip
     if seen.numeric:
         return
     forms: dict[str, list[int]] = {}
@@ -102,7 +114,11 @@ def mixtures(seen: Seen) -> Iterator[Finding]:
     if twice:
         count = sum(int(seen.counts[kinds].sum() - seen.counts[kinds].max()) for kinds in twice)
         text = f"{seen.name!r}: {len(twice)} kinds are spelled in more than one way, in {rows_are(count)}"
-        yield Finding("consistency", "spelled differently", "warning", [seen.name], count, text)
+        chosen = np.isin(np.arange(len(seen.known)), [i for kinds in twice for i in kinds])
+        yield Finding(
+            "consistency", "spelled differently", "warning", [seen.name], count, text,
+            examples=view.kinds_said(seen, chosen),
+        )  # fmt: skip
     shapes: dict[str, int] = {}
     for value, count in zip(seen.known, seen.counts.tolist(), strict=True):
         digits = SHAPES.sub(lambda m: "9" if len(m[0]) < 3 else "9999", str(value))
@@ -113,55 +129,3 @@ def mixtures(seen: Seen) -> Iterator[Finding]:
         odd = sum(shapes.values()) - max(shapes.values())
         text = f"{seen.name!r} holds dates in {len(shapes)} forms; {rows_are(odd)} differ from the most common one"
         yield Finding("consistency", "mixed dates", "serious", [seen.name], odd, text)
-
-
-def redundant(view: View) -> Iterator[Finding]:
-    """Columns that another one tells: equal but for the scale, a grouping of it, or the mark of its gaps."""
-    columns = [seen for seen in view.features if len(seen.known) > 1][:PAIRS]
-    told: set[str] = set()
-    for gap in columns:
-        if gap.present.all():
-            continue
-        for mark in columns:
-            if len(mark.known) == 2 and mark.present.all() and mark is not gap:
-                same = float(((mark.places == mark.places[np.argmax(gap.present)]) == gap.present).mean())
-                if same == 1.0 and mark.name not in told:
-                    told.add(mark.name)
-                    text = f"{mark.name!r} says whether {gap.name!r} is missing, and was known no sooner than it"
-                    yield Finding("leakage", "marks gaps", "warning", [mark.name, gap.name], view.rows, text)
-    numbers = [seen for seen in columns if seen.continuous and seen.name not in told]
-    pick = np.linspace(0, view.rows - 1, min(SAMPLE, view.rows)).astype(int)
-    for i, one in enumerate(numbers):
-        for other in numbers[:i]:
-            if one.name not in told and proportional(one.numbers[pick], other.numbers[pick]):
-                told.add(one.name)
-                text = f"{one.name!r} is {other.name!r} on another scale"
-                yield Finding("consistency", "redundant", "note", [one.name, other.name], view.rows, text)
-    levels = [seen for seen in columns if not seen.continuous and len(seen.known) <= MANY]
-    for one in levels:
-        for other in levels:
-            new = one is not other and one.name not in told and other.name not in told
-            if new and len(one.known) <= len(other.known) and (
-                tells(other, one, pick) and tells(other, one, np.arange(view.rows))
-            ):  # fmt: skip
-                told.add(one.name)
-                text = f"{one.name!r} is told by {other.name!r}: it is the same, or a grouping of it"
-                yield Finding("consistency", "redundant", "note", [one.name, other.name], view.rows, text)
-
-
-def proportional(x: Array, y: Array) -> bool:
-    both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < 20 or not np.ptp(x[both]) or not np.ptp(y[both]):
-        return False
-    return bool(abs(np.corrcoef(x[both], y[both])[0, 1]) > 0.99999)
-
-
-def tells(x: Seen, y: Seen, rows: Array) -> bool:
-    """Whether x's level gives y's, where neither is constant but for a few rows."""
-    a, b = x.places[rows] + 1, y.places[rows] + 1
-    table = np.bincount(a * (len(y.known) + 1) + b, minlength=(len(x.known) + 1) * (len(y.known) + 1))
-    table = table.reshape(len(x.known) + 1, -1)
-    if (table > 0).sum(axis=1).max() > 1:
-        return False
-    rare = table.sum() - table.sum(axis=0).max()
-    return bool(rare >= max(10, 0.02 * table.sum()))

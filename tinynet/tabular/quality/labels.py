@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
 
-from tinynet.tabular.quality.report import Finding, percent, rows_are
+from tinynet.tabular.quality.report import Finding, percent, rows_are, rows_at
 from tinynet.tabular.quality.view import Seen, View
 
 RARE = 20  # rows: fewer give no training and no interval
 SHARE = 0.15  # a smaller share of the smallest class makes accuracy a poor measure
 SMALL = 1000  # rows
+DEATH = re.compile(r"death|died|deceased|(^|_)dod(_|$)")
 
 
 def labels(view: View) -> Iterator[Finding]:
     if view.rows < SMALL:
         text = f"the table has {rows_are(view.rows)}: report intervals, and cross-validate"
         yield Finding("labels", "few rows", "note", [], view.rows, text)
+    yield from all_died(view)
     target = view.target
     if target is None:
         return
     gaps = int((~target.present).sum())
     if gaps:
         text = f"{target.name!r} is missing in {rows_are(gaps)}: they cannot be learned from, and why may matter"
-        yield Finding("labels", "missing target", "warning", [target.name], gaps, text)
+        yield Finding(
+            "labels", "missing target", "warning", [target.name], gaps, text, examples=rows_at(~target.present)
+        )
     if len(target.known) < 2:
         text = (
             f"{target.name!r} has {len(target.known)} class{'' if len(target.known) == 1 else 'es'}: nothing to predict"
@@ -32,6 +37,17 @@ def labels(view: View) -> Iterator[Finding]:
         yield Finding("labels", "one class", "serious", [target.name], view.rows, text)
         return
     yield from (classes(target) if view.classes else quantity(target))
+
+
+def all_died(view: View) -> Iterator[Finding]:
+    """A date of death in every row: who is in the table was decided by what came later."""
+    for seen in view.seen.values():
+        if seen.dated and seen.present.all() and DEATH.search("_".join(seen.words)) and view.rows >= 20:
+            text = (
+                f"{seen.name!r} is filled in every row: the table holds only people who died, so what is learned "
+                "from it does not hold for others"
+            )
+            yield Finding("labels", "everybody died", "warning", [seen.name], view.rows, text)
 
 
 def classes(target: Seen) -> Iterator[Finding]:

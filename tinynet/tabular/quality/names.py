@@ -7,31 +7,29 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tinynet.tabular.clinical import words_of
 from tinynet.tabular.quality.report import Finding, listed, rows_are
-from tinynet.tabular.quality.view import View
+from tinynet.tabular.quality.view import Seen, View, parts
 
 # English words for what happens at or after an outcome; parts of a name, and whole words that are too short for parts.
 LATER = re.compile(
     r"death|dead|died|deceas|mortal|surv(?!ey)|expire|discharg|disch|outcome|follow_?up|readmi|autopsy|dispos|charges?|"
-    r"costs?$|cst$|relapse|recur|progress|complication|off_?(trt|treat)|censor|resuscit"
+    r"costs?$|cst$|relapse|recur|progress(?!t|ive)|complication|off_?(trt|treat)|censor|resuscit|^dnr"
 )
 LATER_WORDS = {"los", "slos", "dod", "fu", "dnr", "event", "cens", "billing"}
-LATER_NAMES = {"days", "status", "duration", "futime"}  # as whole names
+LATER_NAMES = {"days", "time", "status", "duration", "futime"}  # as whole names
 SCORES = re.compile(r"score|apache|saps|sofa|aps$|tiss|bi[_-]?rads|risk|prognos|predict|probab")
+# prg2m, weight_6months, hba1c_12mo, day30: the end of a name that says how long after the start
+AHEAD = re.compile(r"(.*[a-z])[_. -]*(\d{1,3})[_. -]*(d|days?|w|wks?|weeks?|m|mo|mos|months?|y|yr|yrs|years?)$", re.I)
+PAST = re.compile(r"\b(mg|ml|g|l|per|past|last|prev|previous|prior|history|hx)\b")
 
 
 def names(view: View) -> Iterator[Finding]:
     target = view.target
     if target is None:
         return
-    later, scores = [], []
-    for seen in view.features:
-        name = "_".join(seen.words)
-        plain = seen.name.lower()
-        if LATER.search(plain) or LATER_WORDS & set(seen.words) or plain in LATER_NAMES:
-            later.append(seen.name)
-        elif SCORES.search(plain) or SCORES.search(name):
-            scores.append(seen.name)
+    later = [seen.name for seen in view.features if named_later(seen.name)]
+    scores = [seen.name for seen in view.features if named_score(seen) and seen.name not in later]
     if later:
         text = (
             f"{listed(later)}: by the name, known only at or after the outcome; keep what is known at prediction time"
@@ -51,6 +49,20 @@ def names(view: View) -> Iterator[Finding]:
     yield from after(view)
 
 
+def named_later(name: str) -> bool:
+    plain = name.lower()
+    return bool(LATER.search(plain) or LATER_WORDS & set(parts(name)) or plain in LATER_NAMES)
+
+
+def named_score(seen: Seen) -> bool:
+    return bool(SCORES.search(seen.name.lower()) or SCORES.search("_".join(seen.words)))
+
+
+def suspected(view: View) -> set[str]:
+    """The columns that their names accuse."""
+    return {seen.name for seen in view.features if named_later(seen.name) or named_score(seen)}
+
+
 def series(view: View) -> Iterator[Finding]:
     """cd40, cd420, cd496: one thing at times 0, 20 and 96, of which the later ones may be after the prediction."""
     everything = list(view.seen)
@@ -63,6 +75,21 @@ def series(view: View) -> Iterator[Finding]:
         if later and steps != list(range(1, len(steps) + 1)):
             text = f"{listed(later)} look like {base!r} at later times: drop those after the prediction time"
             yield Finding("leakage", "measured later", "warning", later, view.rows, text)
+    named = ahead(everything)
+    if named:
+        text = f"{listed(named)}: by the name, at a time ahead; drop what is measured after the prediction time"
+        yield Finding("leakage", "measured later", "warning", named, view.rows, text)
+
+
+def ahead(names: list[str]) -> list[str]:
+    """The names that end with a length of time; with one letter for its unit, where two names do so alike."""
+    found = {name: at for name in names if (at := AHEAD.fullmatch(name)) and not PAST.search(" ".join(words_of(at[1])))}
+    out = []
+    for name, at in found.items():
+        alike = sum(other[1] == at[1] or other.groups()[1:] == at.groups()[1:] for other in found.values())
+        if len(at[3]) > 1 or (len(at[1]) >= 3 and alike > 1):
+            out.append(name)
+    return out
 
 
 def after(view: View) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ def page(report: Quality) -> str:
     for severity in SEVERITIES:
         chosen = [f for f in report if f.severity == severity]
         if chosen:
-            rows = "".join(f"<tr><td>{f.area}: {escape(f.kind)}</td><td>{escape(f.text)}</td></tr>" for f in chosen)
+            rows = "".join(f"<tr><td>{f.area}: {escape(f.kind)}</td><td>{escape(f.said)}</td></tr>" for f in chosen)
             parts.append(f"<h2>{mark(severity)} {severity.capitalize()} ({len(chosen)})</h2><table>{rows}</table>")
     if not report.findings:
         parts.append("<p>Nothing was found. That is no proof that nothing is wrong.</p>")

@@ -17,6 +17,9 @@ UNCHANGING = {"sex", "gender", "race", "ethnicity", "dob", "birth", "birthdate",
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"}
 SAME = 0.98  # rows of one person agree so often in what belongs to a person
 LARGEST = 0.15  # of the rows: one person has no more
+HOUSEHOLD = 20  # persons at most
+MET = 30  # pairs of persons who share a rare value; fewer say nothing
+ALIKE = 0.85  # of the way from agreement by chance to full agreement
 BY_CHANCE = 0.75  # rows of different persons agree less often than this
 
 
@@ -88,6 +91,7 @@ def persons(view: View) -> Iterator[Finding]:
         view.set_aside.add(group.name)
         yield from contradictions(view, group, pairs)
         yield from recognised(view, group, owned)
+        yield from households(view, group, owned)
         yield from interpolated(view, group)
         yield from splits(view, group)
     if not groups:
@@ -142,6 +146,47 @@ def recognised(view: View, group: Seen, owned: list[str]) -> Iterator[Finding]:
             f"{listed(names)} together tell who it is in {percent(share)} of the rows, where rows of a person are apart"
         )
         yield Finding("leakage", "recognises persons", "warning", names, int(alone.sum()), text, {"share": share})
+
+
+def households(view: View, group: Seen, owned: list[str]) -> Iterator[Finding]:
+    """Persons who share a rare value, and with it much else: families, villages, practices that have no number."""
+    first = np.unique(group.places[group.present], return_index=True)[1]
+    first = np.flatnonzero(group.present)[first]  # one row of each person
+    for by in (view[name] for name in owned):
+        places = by.places[first]
+        counts = np.bincount(places[places >= 0], minlength=len(by.known))
+        small = (counts > 0) & (counts <= HOUSEHOLD)
+        if not 0.1 * len(first) < small.sum() < 0.9 * len(first):
+            continue
+        order = np.argsort(places, kind="stable")
+        order = order[(places[order] >= 0) & small[places[order]]]
+        pairs = first[np.stack([order[:-1], order[1:]], axis=1)[places[order[:-1]] == places[order[1:]]]]
+        if len(pairs) < MET:
+            continue
+        shared = []
+        for seen in (view[name] for name in owned if name != by.name):
+            if seen.numeric and by.numeric and monotone(seen.numbers, by.numbers):
+                continue  # such as the logarithm
+            share = np.bincount(seen.places[first] + 1) / len(first)
+            chance = share @ share
+            agree = (seen.places[pairs[:, 0]] == seen.places[pairs[:, 1]]).mean()
+            if chance < BY_CHANCE and agree - chance > ALIKE * (1 - chance):
+                shared.append(seen.name)
+        if len(shared) >= 3:
+            text = (
+                f"many of the {len(first):,} groups by {group.name!r} share {by.name!r}, and with it {listed(shared)}: "
+                "families or the like, which should stay in one part of a split"
+            )
+            yield Finding("leakage", "groups of persons", "warning", [by.name, *shared], len(pairs), text)
+            return
+
+
+def monotone(x: Array, y: Array) -> bool:
+    """Whether one column is a rising or falling function of the other, such as the logarithm."""
+    both = np.isfinite(x) & np.isfinite(y)
+    by = np.argsort(y[both], kind="stable")
+    rise = np.diff(x[both][by])
+    return bool((rise >= 0).all() or (rise <= 0).all())
 
 
 def interpolated(view: View, group: Seen) -> Iterator[Finding]:

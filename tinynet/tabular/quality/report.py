@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
+from tinynet.formulas.vocabulary import Array
+
 SEVERITIES = ("serious", "warning", "note")
 AREAS = ("completeness", "accuracy", "consistency", "leakage", "labels")
 SHOWN = 10  # names of columns in one sentence
@@ -23,6 +27,7 @@ class Finding:
     rows : how many rows are concerned
     text : the finding in words; it names columns and counts rows, and never shows a value of a row
     numbers : the measurements behind it
+    examples : where to look: numbers of rows (the first row of data is 1), or kinds that many rows share
     """
 
     area: str
@@ -32,6 +37,12 @@ class Finding:
     rows: int
     text: str
     numbers: dict[str, float] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        """The text, with the examples."""
+        return f"{self.text} ({'; '.join(self.examples)})" if self.examples else self.text
 
 
 @dataclass
@@ -76,7 +87,7 @@ class Quality:
             chosen = [f for f in self.findings if f.severity == severity]
             if chosen:
                 lines += ["", severity.upper()]
-                lines += [f"  [{f.area}: {f.kind}] {f.text}" for f in chosen]
+                lines += [f"  [{f.area}: {f.kind}] {f.said}" for f in chosen]
         if not self.findings:
             lines.append("Nothing was found. That is no proof that nothing is wrong.")
         return "\n".join(lines)
@@ -97,6 +108,16 @@ def listed(names: list[str]) -> str:
     """Names of columns for a sentence, the first few of many."""
     said = ", ".join(repr(name) for name in names[:SHOWN])
     return said if len(names) <= SHOWN else f"{said} and {len(names) - SHOWN} more"
+
+
+def are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def rows_at(mask: Array) -> list[str]:
+    """Where the first rows of some are, for a person who has the file."""
+    at = (np.flatnonzero(mask)[:3] + 1).tolist()
+    return [f"row{'s' * (len(at) > 1)} {', '.join(map(str, at))}{', ...' * (int(mask.sum()) > 3)}"] if at else []
 
 
 def rows_are(count: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular import dates
 from tinynet.tabular.cells import distinct, looked_up, number
 from tinynet.tabular.frame import Columns
 from tinynet.tabular.schema import Column, Schema
 
 MOSTLY = 0.95  # a column is one of numbers, or of dates, where so many of its values are
 CODE = re.compile(r"[A-Z]\d[\w.]*")
-EPOCH = datetime.datetime(1970, 1, 1)
+SHARED = 10  # rows, and persons, that have a kind that is shown
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -72,14 +72,15 @@ class Seen:
     @cached_property
     def days(self) -> Array:
         """(n,): dates as days since 1970, NaN where there is none."""
-        return looked_up([day(v) for v in self.known], self.places)
+        texts = [v if isinstance(v, str) else "" for v in self.known]
+        return looked_up(dates.all_days(texts, self.column.month_first or dates.month_first(texts)), self.places)
 
     @cached_property
     def dated(self) -> bool:
-        if self.numeric or not self.known:
-            return False
-        head = self.known[:200]
-        if sum(day(v) == day(v) for v in head) < 0.5 * len(head):
+        head = [v for v in self.known[:200] if isinstance(v, str)]
+        if self.numeric or 2 * sum(dates.days(v) or dates.days(v, True) is not None for v in head) < len(
+            self.known[:200]
+        ):
             return False
         return bool(np.isfinite(self.days).sum() >= MOSTLY * self.present.sum())
 
@@ -94,18 +95,12 @@ class Seen:
 
     @cached_property
     def words(self) -> list[str]:
-        """The parts of its name, in small letters: dischtime_days is dischtime, days; motor_UPDRS motor, updrs."""
-        return [word.lower() for word in WORDS.findall(self.name)]
+        return parts(self.name)
 
 
-def day(value: Any) -> float:
-    """An ISO date or time as days since 1970; NaN for anything else."""
-    if not isinstance(value, str) or len(value) < 8 or not value[:4].isdigit():
-        return float("nan")
-    try:
-        return (datetime.datetime.fromisoformat(value).replace(tzinfo=None) - EPOCH).total_seconds() / 86400.0
-    except ValueError:
-        return float("nan")
+def parts(name: str) -> list[str]:
+    """The parts of a name, in small letters: dischtime_days is dischtime, days; motor_UPDRS motor, updrs."""
+    return [word.lower() for word in WORDS.findall(name)]
 
 
 class View:
@@ -149,6 +144,22 @@ class View:
     def features(self) -> list[Seen]:
         """The columns that a model might learn from."""
         return [seen for seen in self.others if seen.name not in self.set_aside]
+
+    def kinds_said(self, seen: Seen, chosen: Array) -> list[str]:
+        """The chosen of a column's kinds (a mask), for a reader: those only that many rows, and persons, share."""
+        from tinynet.tabular.cells import spelled
+
+        if seen.name in self.set_aside or seen is self.person or seen.column.role in ("identifier", "text"):
+            return []
+        many = seen.counts
+        if self.person is not None:
+            both = self.person.present & seen.present
+            pairs = np.unique(np.stack([seen.places[both], self.person.places[both]], axis=1), axis=0)
+            many = np.minimum(many, np.bincount(pairs[:, 0], minlength=len(seen.known)))
+        at = [i for i in np.argsort(-many, kind="stable").tolist() if chosen[i] and many[i] >= SHARED]
+        whole = [seen.values[i] == np.floor(seen.values[i]) for i in at[:4]]
+        words = [spelled(seen.values[i]) if w else str(seen.known[i]) for i, w in zip(at[:4], whole, strict=True)]
+        return [", ".join(repr(w) for w in words if len(w) <= 40)] if any(len(w) <= 40 for w in words) else []
 
     @cached_property
     def classes(self) -> bool:
