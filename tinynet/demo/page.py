@@ -9,6 +9,7 @@ import tinynet
 from tinynet.demo.story import APART, DRAWS, FOLDS, MEMBERS, Story
 from tinynet.tabular import card, figures, report
 from tinynet.tabular.evaluation import Evaluation
+from tinynet.tabular.explain.explanation import HOW
 from tinynet.tabular.quality.page import mark
 from tinynet.tabular.quality.report import Finding
 from tinynet.tabular.report import figure
@@ -44,7 +45,7 @@ WORDS = {
     "below 1 the risks are too extreme, above 1 too timid",
     "net benefit": "true alarms less false ones, where the risk from which one would act says what a false one counts",
     "loss, epoch": "what training makes smaller; one time through all rows",
-    "log-odds": "a scale for risks: 0 is 50 %, and each 0.7 more doubles the odds",
+    "odds": "the risk divided by what is left of 1: a risk of 50 % has odds of 1, one of 75 % of 3, one of 10 % of 1/9",
     "leak": "a column that knows the answer already, such as one written after the outcome",
 }
 
@@ -231,9 +232,9 @@ def why(s: Story) -> str:
         figures.drawn(e.draw, 9.2, e.height),
         "What makes the difference from a reference patient, who has the middle value of each number, the most "
         f"frequent kind of each other column, and the answer {amount(s, e.reference_answer)}; this patient has "
-        f"{amount(s, e.answer)}. The parts add up to the difference but for {abs(e.residual):.1g} (integrated "
-        "gradients). They say what the model goes by, not what causes the outcome; columns that say the same share "
-        "their part.",
+        f"{amount(s, e.answer)}. {HOW[e.unit]} Together they make the difference, but for {abs(e.residual):.1g} of the "
+        "score (integrated gradients). They say what the model goes by, not what causes the outcome; columns that say "
+        "the same share their part.",
     )
     return f'<div class="scroll wide">{drawn}</div>'
 
