@@ -138,7 +138,7 @@ def judge(chosen: argparse.Namespace, job: Job) -> None:
     )
     print(found)
     if chosen.report is not None:
-        found.report(chosen.report)
+        found.report(chosen.report, f"Evaluation: {chosen.target}")
         print(f"the report is in {chosen.report}")
     if chosen.json is not None:
         chosen.json.write_text(found.to_json() + "\n", encoding="utf-8")
