@@ -12,6 +12,7 @@ from tinynet.tabular.quality.names import named_later
 
 # Two columns of every table of rows, named so that no column of a user's is hidden by them.
 ROW, TIME = "tinynet_row", "tinynet_time"
+LONGEST_LIFE = 123  # years; the oldest age known is 122
 
 
 class Build:
@@ -144,6 +145,9 @@ class Build:
                     f"{one.since!r} is after the prediction time in {later:,} rows: not known then, so {one.name!r} is "
                     "missing there"
                 )
+            old = f"select count(*) from cohort where {quoted(one.name)} > {LONGEST_LIFE}"
+            if one.unit.startswith("year") and (count := self.one(old)):
+                self.notes.append(f"{one.name!r} is above {LONGEST_LIFE} years in {count:,} rows: nobody is so old")
             self.numbers.append(one.name)
             # the date itself tells who it is, and the time since then what a model needs
             self.names = [n for n in self.names if n != one.since] + [one.name]

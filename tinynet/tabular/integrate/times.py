@@ -17,8 +17,11 @@ DATE = f"({YEAR_FIRST}|{YEAR_LAST}|{NAMED})({CLOCK})?"
 SIMPLE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"  # what DuckDB reads by itself, and fast
 ZONED = r":\d{2}.*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
 MONTHS = "['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']"
+# no `in (...)`: of a long list DuckDB makes a join, and then of the tables' own join a product of all rows
+NOTHING = r"(?i)(|na|n/a|nan|nat|null|none|<na>|\\N)"
 LEAST, MORE, SHARE = 10, 5, 0.02  # midnights, how many times the next time of day, and of all times: they are days
 MACROS = rf"""
+create macro tinynet_text(r) as case when not regexp_full_match(trim(r), '{NOTHING}') then trim(r) end;
 create macro tinynet_date(r, month_first) as try_cast(case
   when regexp_full_match(r, '{YEAR_FIRST}({CLOCK})?') then regexp_replace(r, '^{YEAR_FIRST}.*$', '\1-\2-\3')
   when regexp_full_match(r, '{YEAR_LAST}({CLOCK})?') then
@@ -72,7 +75,8 @@ class Times:
 
 
 def text_of(column: str) -> str:
-    return f"nullif(trim(cast({column} as varchar)), '')"
+    """A cell as text; nothing where it is empty, or a program's word for nothing."""
+    return f"tinynet_text(cast({column} as varchar))"
 
 
 def form_of(connection: Any, view: str, column: str, kind: str, said: str) -> Times:
