@@ -151,7 +151,7 @@ class Tables:
         The point goes only where all of a column are whole numbers, as pandas writes them beside gaps: 428.0 among
         codes such as 427.31 keeps it.
         """
-        text = text_of(self.column(table, name, alias))
+        text = f"tinynet_key(cast({self.column(table, name, alias)} as varchar))"
         if self.form(table, name).whole:
             text = rf"regexp_replace({text}, '\.0*$', '')"
         if bare:
@@ -161,7 +161,7 @@ class Tables:
     def form(self, table: str, name: str) -> Form:
         """How a column of keys is written: looked at once."""
         if (table, name) not in self.forms:
-            text = text_of(self.column(table, name))
+            text = f"tinynet_key(cast({self.column(table, name)} as varchar))"
             count, whole, points, digits, padded = self.connection.execute(
                 rf"select count(*), count(*) filter (regexp_full_match(k, '-?\d+(\.0*)?')),"
                 rf" count(*) filter (contains(k, '.')), count(*) filter (regexp_full_match(k, '\d+')),"
