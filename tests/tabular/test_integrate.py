@@ -266,6 +266,25 @@ def test_what_is_doubtful_is_refused(tmp_path: Path, stays: str, labs: str, word
     assert "2021-03" not in str(refused.value)  # no value of a row
 
 
+def test_what_is_kept_is_what_was_known() -> None:
+    """Dates yet to come are left out, of those on the day itself too; a name of the outcome is remarked on."""
+    day = START.date().isoformat()  # the day of the prediction, which is at 8:00 of it
+    stays = {
+        **STAYS,
+        "last_seen": [at(-5), at(100), at(2)],
+        "dead": [day, "2021-03-02", "2020-01-01"],
+        "los": [1, 2, 3],
+    }
+    plan = changed(lambda p: (p.pop("events"), p["rows"].update(after="0 hours", keep=["last_seen", "dead", "los"]),
+                              p.update(joins=[], elapsed=[{"name": "since_death", "since": "dead"}])))  # fmt: skip
+    done = integrate(plan, {"stays": stays})
+    assert [v is not None for v in done.columns["last_seen"]] == [True, False, False]
+    assert "dead" not in done.columns
+    assert np.isfinite(done.columns["since_death"]).tolist() == [False, True, True]
+    assert any(note.startswith("possible leak: 'los'") for note in done.notes)
+    assert any("'last_seen' is at or after the prediction time in 2 rows" in note for note in done.notes)
+
+
 def test_an_empty_clock_is_a_day(tmp_path: Path) -> None:
     """Midnight among real times is an hour; where it comes far too often, it is a day without one."""
     times = [f"2021-02-{1 + i % 27:02d} {i % 23 + 1:02d}:{i % 59:02d}" for i in range(200)]
