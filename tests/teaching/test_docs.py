@@ -146,7 +146,7 @@ def test_the_search_needs_no_other_server(tmp_path):
     assert '<script src="../../search/worker.js">' in pages[1].read_text(encoding="utf-8")
     assert r'const source = "say(\"a\")";' in (tmp_path / "search" / "worker.js").read_text(encoding="utf-8")
     pages[0].write_text('<script src="https://unpkg.com/other">', encoding="utf-8")
-    with pytest.raises(ValueError, match="index.html still loads a script from another server"):
+    with pytest.raises(ValueError, match=r"index\.html still loads a script from another server"):
         offline_search.put_into(tmp_path)
 
 
