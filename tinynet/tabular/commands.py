@@ -89,9 +89,11 @@ def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | 
     from tinynet.tabular.evaluate import evaluate as cross_validated
 
     task = {"count": "count", "cost": "cost"}.get(chosen.task or "")
+    frame = as_frame(table, estimator.schema)
+    table.clear()
     found = cross_validated(
         estimator,
-        as_frame(table, estimator.schema),
+        frame,
         y,
         groups=groups,
         no_group=chosen.no_group,
