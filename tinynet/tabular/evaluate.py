@@ -211,7 +211,7 @@ def contenders(
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of X, cut out where they are used: of a task that waits, or is at work in another process, there is no copy."""
+    """Rows of X, cut out where they are used: no copy stays here of a task that waits or is at work elsewhere."""
 
     x: Any
     rows: Array
