@@ -266,6 +266,35 @@ def test_what_is_doubtful_is_refused(tmp_path: Path, stays: str, labs: str, word
     assert "2021-03" not in str(refused.value)  # no value of a row
 
 
+def test_frames_and_parquet_with_zones_and_dates(tmp_path: Path) -> None:
+    """pandas, polars and Parquet know types: a zone counts, DATE has no hour, and a zone beside none is refused."""
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    plan = tomllib.loads(SIMPLE)
+    begin, taken = (
+        ["2021-03-01 08:00", "2021-03-02 09:00"],
+        ["2021-03-01 06:59", "2021-03-01 07:00", "2021-03-02 07:00"],
+    )
+    stays = pd.DataFrame({"id": [1, 2], "t": pd.to_datetime(begin).tz_localize("Europe/Berlin")})  # 7:00 and 8:00 UTC
+    labs = pd.DataFrame({"id": [1, 1, 2], "time": pd.to_datetime(taken).tz_localize("UTC"), "v": [4.0, 5.0, 6.0]})
+    stays.to_parquet(tmp_path / "stays.parquet")
+    labs.to_parquet(tmp_path / "labs.parquet")
+    by_file = tomllib.loads(SIMPLE.replace(".csv", ".parquet"))
+    by_file["rows"]["table"], by_file["events"][0]["table"] = (
+        str(tmp_path / f"{n}.parquet") for n in ("stays", "labs")
+    )
+    frames = {"stays.csv": stays, "labs.csv": labs}
+    for done in (
+        integrate(plan, frames), integrate(plan, {name: pl.from_pandas(frame) for name, frame in frames.items()}),
+        integrate(by_file),
+    ):  # fmt: skip
+        assert done.columns["v_last"].tolist() == [4.0, 6.0]
+        assert done.columns["v_count"].tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match=r"'t' has a time zone, and labs.csv: column 'time' has none"):
+        integrate(plan, {**frames, "labs.csv": labs.assign(time=labs.time.dt.tz_localize(None))})
+    labs.assign(time=labs.time.dt.date).to_parquet(tmp_path / "labs.parquet")  # known when the day is over
+    assert integrate(by_file).columns["v_count"].tolist() == [0.0, 0.0]
+
+
 def test_what_is_kept_is_what_was_known() -> None:
     """Dates yet to come are left out, of those on the day itself too; a name of the outcome is remarked on."""
     day = START.date().isoformat()  # the day of the prediction, which is at 8:00 of it

@@ -34,6 +34,46 @@ def test_a_clean_table_has_no_alarm(seed):
     assert (counts["serious"], counts["warning"]) == (0, 0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clean_hospital_table_has_no_alarm(seed):
+    """Dates, units, gaps at random, pressures, a body mass index that is one, doses that are often 0."""
+    g = np.random.default_rng(seed)
+    n = int(g.integers(400, 3000))
+    severity, height = g.normal(0, 1, n), np.round(g.normal(170, 10, n))
+    weight = np.round(g.normal(78, 14, n), 1)
+    days = np.datetime64("2020-01-01T00:00") + g.integers(0, 700 * 1440, n).astype("timedelta64[m]")
+    table = {
+        "age": np.round(g.uniform(18, 95, n)), "sex": g.choice(["F", "M"], n), "admitted": days.astype(str),
+        "sbp": np.round(130 + 15 * severity), "dbp": np.round(70 + 6 * severity),
+        "heart_rate": np.round(g.normal(80, 14, n)),
+        "creatinine": np.round(g.lognormal(0, 0.4, n), 2), "troponin": np.round(g.lognormal(-3, 1.5, n), 3),
+        "lactate": np.where(g.random(n) < 0.3, np.nan, np.round(g.lognormal(0.5, 0.5, n), 1)),
+        "n_prior_visits": g.poisson(1.2, n), "hospital": g.choice(list("ABCDE"), n),
+        "dose_mg": g.choice([0, 5, 10, 40], n),
+        "height": height, "weight": weight, "bmi": np.round(weight / (height / 100) ** 2, 1),
+    }  # fmt: skip
+    table["died"] = (g.random(n) < 1 / (1 + np.exp(1.2 - 0.4 * severity - 0.03 * (table["age"] - 60)))).astype(int)
+    report = data_quality(table, target="died")
+    assert [f.text for f in report if f.severity != "note"] == []
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "iris", "wine"])
+def test_nothing_serious_is_said_of_clean_public_tables(name):
+    from sklearn import datasets
+
+    report = data_quality(getattr(datasets, f"load_{name}")(as_frame=True).frame, target="target")
+    assert report.counts()["serious"] == 0
+    assert report.counts()["warning"] <= 2
+
+
+def test_a_date_after_the_time_of_the_row():
+    day = np.array([f"2021-03-{1 + i % 27:02d}" for i in range(ROWS)], object)
+    scan = np.where(np.arange(ROWS) % 3 == 0, "2021-04-02", "2021-02-02").astype(object)
+    report = data_quality(clean() | {"seen": day, "scan": scan}, target="died", time="seen")
+    (found,) = report.find("after the time")
+    assert (found.columns, found.rows, found.severity) == (["scan"], 200, "serious")
+
+
 def with_column(name, values):
     return lambda t: t | {name: values(t)}
 

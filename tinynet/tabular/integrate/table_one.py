@@ -81,4 +81,8 @@ def quartiles(numbers: Array) -> str:
     if len(numbers) < FEW:
         return "-"
     low, middle, high = np.quantile(numbers, [0.25, 0.5, 0.75])
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
+    return f"{short(middle)} ({short(low)} to {short(high)})"
+
+
+def short(number: float) -> str:
+    return f"{number:,.0f}" if 1000 <= abs(number) < 1e9 else f"{number:.3g}"

@@ -105,13 +105,13 @@ class Tables:
             said = str(error).lower()
             if ("utf-8" in said or "unicode" in said) and name not in self.encodings:
                 self.encodings[name] = "latin-1"
-                self.notes.append(f"{name} is not in UTF-8: read as Latin-1")
+                self.notes.append(f"{Path(name).name} is not in UTF-8: read as Latin-1")
                 self.create(name, statement, limit)
                 return
             line = re.search(r"line: (\d+)", said)
             where = f" near line {line[1]}" if line else ""
             raise ValueError(
-                f"{name} cannot be read{where}: as many fields as in the header are expected in every line"
+                f"{Path(name).name} cannot be read{where}: as many fields as in the header are expected in every line"
             ) from None
 
     def file(self, name: str) -> str:

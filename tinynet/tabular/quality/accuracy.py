@@ -26,7 +26,7 @@ BIRTH = {"dob", "birth", "born", "birthdate", "dateofbirth", "birthday"}
 
 def accuracy(view: View) -> Iterator[Finding]:
     digits: list[Seen] = []
-    strange: dict[str, int] = {}
+    strange: dict[str, Array] = {}
     zeros: dict[str, int] = {}
     for seen in view.others:
         if seen.dated:
@@ -39,7 +39,7 @@ def accuracy(view: View) -> Iterator[Finding]:
                     yield Finding("accuracy", "hidden gap", "serious", [seen.name], sentinel, text)
                 elif nought := zero_apart(seen):
                     zeros[seen.name] = nought
-                elif far := int(outlying(seen.numbers).sum()) or off_scale(seen):
+                elif (far := outlying(seen.numbers) | off_scale(seen)).any():
                     strange[seen.name] = far
                 if preferred(seen) > PREFERRED:
                     digits.append(seen)
@@ -51,11 +51,14 @@ def accuracy(view: View) -> Iterator[Finding]:
             [f"{name!r}: {where}" for name in list(zeros)[:3] for where in rows_at(view[name].numbers == 0)],
         )  # fmt: skip
     if strange:
-        text = f"{listed(list(strange))}: {sum(strange.values()):,} values are implausibly far from the column's others"
+        counts = {name: float(far.sum()) for name, far in strange.items()}
+        total = int(sum(counts.values()))
+        text = (
+            f"{listed(list(strange))}: {total:,} value{'s are' if total > 1 else ' is'} implausibly far from the others"
+        )
         yield Finding(
-            "accuracy", "implausible", "warning", list(strange), max(strange.values()), text,
-            {name: float(far) for name, far in strange.items()},
-            [f"{name!r}: {where}" for name in list(strange)[:3] for where in rows_at(outlying(view[name].numbers))],
+            "accuracy", "implausible", "warning", list(strange), int(max(counts.values())), text, counts,
+            [f"{name!r}: {where}" for name in list(strange)[:3] for where in rows_at(strange[name])],
         )  # fmt: skip
     if digits:
         names = [seen.name for seen in digits]
@@ -115,23 +118,24 @@ def distance(numbers: Array, rest: Array) -> Array:
     return away
 
 
-def off_scale(seen: Seen) -> int:
-    """Rows outside a scale of whole numbers, such as 0 and 55 where the others are 2, 3, 4, 5, 6.
+def off_scale(seen: Seen) -> Array:
+    """(n,): rows outside a scale of whole numbers, such as 0 and 55 where the others are 2, 3, 4, 5, 6.
 
     Below a scale a step must be missing; above it, where counts run thin by themselves, the whole length of the scale.
     """
+    none = np.zeros(len(seen.places), bool)
     if not seen.whole or not 4 <= len(seen.known) <= LEVELS:
-        return 0
+        return none
     order = np.argsort(seen.values)
     levels, counts = seen.values[order], seen.counts[order]
     cuts = np.flatnonzero(np.diff(levels) > 1) + 1
     parts = [list(part) for part in np.split(np.arange(len(levels)), cuts)]
     body = max(parts, key=lambda part: counts[part].sum())
     if len(body) < 4 or counts[body].sum() < 0.95 * counts.sum():
-        return 0
+        return none
     low, high = levels[body[0]], levels[body[-1]]
-    outside = (levels < low) | (levels > high + (high - low))
-    return int(counts[outside].sum()) if counts[outside].sum() <= RARE * counts.sum() else 0
+    outside = (seen.numbers < low) | (seen.numbers > high + (high - low))
+    return outside if outside.sum() <= RARE * counts.sum() else none
 
 
 def sentinels(seen: Seen) -> int:

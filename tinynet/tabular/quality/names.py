@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinynet.tabular.clinical import words_of
-from tinynet.tabular.quality.report import Finding, listed, rows_are
+from tinynet.tabular.quality.report import Finding, listed, rows_are, rows_at
 from tinynet.tabular.quality.view import Seen, View, name_parts
 
 # English words for what happens at or after an outcome; parts of a name, and whole words that are too short for parts.
@@ -100,7 +100,8 @@ def after(view: View) -> Iterator[Finding]:
         if not seen.dated:
             continue
         with np.errstate(invalid="ignore"):
-            late = int((seen.days > view.time.days).sum())
-        if late:
-            text = f"{seen.name!r} is after {view.time.name!r} in {rows_are(late)}: it is not known at that time"
-            yield Finding("leakage", "after the time", "serious", [seen.name], late, text)
+            late = seen.days > view.time.days
+        if late.any():
+            count = int(late.sum())
+            text = f"{seen.name!r} is after {view.time.name!r} in {rows_are(count)}: it is not known at that time"
+            yield Finding("leakage", "after the time", "serious", [seen.name], count, text, examples=rows_at(late))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
-from tinynet.tabular.quality.report import Finding, listed, percent, rows_are
+from tinynet.tabular.quality.report import Finding, listed, percent, rows_are, rows_at
 from tinynet.tabular.quality.view import Seen, View
 
 IDENTIFIERS = {"id", "ids", "nbr", "mrn", "ssn", "uuid", "guid", "key", "pid", "pidnum", "idp"}
@@ -126,7 +126,11 @@ def contradictions(view: View, group: Seen, pairs: Array) -> Iterator[Finding]:
             text = (
                 f"{seen.name!r} cannot change, but does in {count:,} of {len(group.known):,} groups by {group.name!r}"
             )
-            yield Finding("consistency", "contradictory repeats", "warning", [seen.name], int(torn.sum()), text)
+            where = np.isin(np.arange(view.rows), pairs[torn, 1])
+            yield Finding(
+                "consistency", "contradictory repeats", "warning", [seen.name], int(torn.sum()), text,
+                examples=rows_at(where),
+            )  # fmt: skip
 
 
 def recognised(view: View, group: Seen, owned: list[str]) -> Iterator[Finding]:
