@@ -268,9 +268,9 @@ def test_the_lines_that_are_shown_lead_from_the_reference_to_the_answer(models, 
 
 def test_what_is_left_over_is_told(models):
     found = explain(models["amount"], TABLE, row=5)
-    assert "not accounted for: under 0.01 % of that" in str(found)
+    assert "not accounted for: under 0.01 % of it" in str(found)
     left = replace(found, residual=7e-4 * (found.score - found.reference))
-    assert "not accounted for: 0.07 % of that" in str(left)
+    assert "not accounted for: 0.07 % of it" in str(left)
 
 
 def test_the_odds_lead_from_one_risk_to_the_other(models):
