@@ -37,11 +37,17 @@ def test_temperature_undoes_a_known_distortion() -> None:
     assert both(np.column_stack([1 - p, p]))[:, 1] == pytest.approx(found(p), abs=1e-6)
 
 
-def test_isotonic_is_scikit_learns_line() -> None:
+def test_isotonic_is_scikit_learns_line_but_for_means_of_five() -> None:
+    """Where five rows have each risk it is the same line; else close to it, and no corner is one person's risk."""
     y, p, _ = distorted(2000)
-    line = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(p, y)
     new = np.linspace(0, 1, 101)
-    assert Isotonic.fitted(y, p)(new) == pytest.approx(line.predict(new))
+    shared = np.repeat(np.sort(p)[::5], 5)
+    line = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(shared, y)
+    assert Isotonic.fitted(y, shared)(new) == pytest.approx(line.predict(new))
+    line.fit(p, y)
+    found = Isotonic.fitted(y, p)
+    assert np.abs(found(p) - line.predict(p)).mean() < 0.01
+    assert not np.isin(found.x[0], p).any()
     q = Isotonic.fitted(y, np.column_stack([1 - p, p]))(np.column_stack([1 - new, new]))
     assert q.sum(axis=1) == pytest.approx(np.ones(101))
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import tinynet as tn
 from tinynet import persistence
 from tinynet.tabular import TabularClassifier, TabularRegressor, estimator
+from tinynet.tabular.conformal import coarse
 from tinynet.tabular.facts import FEWEST, fingerprint, range_of
 from tinynet.tabular.frame import read
 from tinynet.tabular.preprocess import Preprocessor
@@ -220,6 +221,13 @@ def test_intervals_cover_new_rows(regressors):
         regressors["two-part"].predictor_.predict_interval(columns)
     with pytest.raises(TypeError, match="probabilities"):
         regressors["gamma"].predictor_.predict_set(columns)
+
+
+@given(st.floats(-1e9, 1e9).filter(lambda value: abs(value) > 1e-9))
+def test_a_coarse_width_is_a_little_more(value):
+    found = coarse(value)
+    assert -1e-12 * abs(value) <= found - value <= 0.011 * abs(value)
+    assert float(f"{found:.3g}") == pytest.approx(found, rel=1e-12)
 
 
 def test_an_eval_set_calibrates_and_rows_learned_from_do_not():

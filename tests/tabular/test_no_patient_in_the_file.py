@@ -13,6 +13,7 @@ from tinynet.persistence import read as read_file
 from tinynet.tabular import TabularClassifier, TabularRegressor, estimator
 from tinynet.tabular.card import card
 from tinynet.tabular.evaluate import evaluate
+from tinynet.tabular.facts import WIDER
 from tinynet.tabular.preprocess import Preprocessor
 from tinynet.tabular.report import html
 from tinynet.tabular.schema import Schema
@@ -82,17 +83,22 @@ def numbers_in(entry: object) -> list[float]:
 def searched(blob: bytes, values: list[float]) -> list[str]:
     """The numbers that are found: as eight bytes, as text of 17 or 8 digits, or as a number of the file.
 
-    A number of the file is a float32, or a float64 within 1e-9 of it. Four bytes or short texts come by chance.
+    A number of the file is a float32, or a float64 within 1e-9 of it or of it as float32; or the bound of a range
+    before it was widened. Four bytes or short texts come by chance.
     """
     tensors, description = read_file(blob)
     arrays = [a.ravel() for a in tensors.values() if a.dtype.kind == "f"]
     single = {float(v) for a in arrays if a.dtype == np.float32 for v in a}
     double = np.array([*numbers_in(description), *(v for a in arrays if a.dtype == np.float64 for v in a)])
+    ranges = np.array(list(description["card"]["facts"]["ranges"].values()))
+    width = np.diff(ranges) / (1 + 2 * WIDER)
+    double = np.concatenate([double, (ranges + WIDER * width * [1.0, -1.0]).ravel()])
     found = []
     for value in values:
         text = [form for digits in (17, 8) if len(form := f"{value:.{digits}g}".encode()) > 6]
         found += [f"{value!r} as {form!r}" for form in (struct.pack("<d", value), *text) if form in blob]
-        if float(np.float32(value)) in single or (np.abs(double - value) < 1e-9 * abs(value)).any():
+        rounded = float(np.float32(value))
+        if rounded in single or any((np.abs(double - one) < 1e-9 * abs(one)).any() for one in (value, rounded)):
             found.append(f"{value!r} is held")
     return found
 
@@ -152,7 +158,15 @@ def test_no_report_shows_what_fewer_than_five_persons_have():
     frame, person, amount = table(3, "unheardof", 54321.0)
     for model, y in ((KINDS["scale"], np.where(amount > 5, "ill", "well")), (KINDS["squared_error"], amount)):
         found = evaluate(
-            model, frame, y, groups=person, splits=2, draws=20, jobs=1, subgroups=["ward", "pulse", "band"]
+            model,
+            frame,
+            y,
+            groups=person,
+            splits=2,
+            draws=20,
+            jobs=1,
+            baselines=False,
+            subgroups=["ward", "pulse", "band"],
         )
         page, numbers = html(found, ""), found.to_json()
         for word in ("unheardof", "113-117", "1907-01", "Q87", "54321"):

@@ -9,6 +9,7 @@ import tinynet
 from tinynet.demo.story import APART, DRAWS, FOLDS, MEMBERS, Story
 from tinynet.tabular import card, figures, report
 from tinynet.tabular.evaluation import Evaluation
+from tinynet.tabular.explain.explanation import HOW
 from tinynet.tabular.quality.page import mark
 from tinynet.tabular.quality.report import Finding
 from tinynet.tabular.report import figure
@@ -37,11 +38,14 @@ WORDS = {
     "0, no difference is shown",
     "logistic regression, ridge": "the simple models: a weighted sum of the columns",
     "HistGradientBoosting": "a strong rival: hundreds of small decision trees, scikit-learn's",
+    "precision, recall": "of the alarms, the share that is true; of the events, the share that raised an alarm "
+    "(sensitivity)",
+    "Tweedie deviance": "how far predicted costs are from those seen, more so where costs are small; less is better",
     "calibration": "of those with a predicted risk of 20 %, does the event come to 20 %? A slope of 1 is right; "
     "below 1 the risks are too extreme, above 1 too timid",
     "net benefit": "true alarms less false ones, where the risk from which one would act says what a false one counts",
     "loss, epoch": "what training makes smaller; one time through all rows",
-    "log-odds": "a scale for risks: 0 is 50 %, and each 0.7 more doubles the odds",
+    "odds": "the risk divided by what is left of 1: a risk of 50 % has odds of 1, one of 75 % of 3, one of 10 % of 1/9",
     "leak": "a column that knows the answer already, such as one written after the outcome",
 }
 
@@ -228,9 +232,9 @@ def why(s: Story) -> str:
         figures.drawn(e.draw, 9.2, e.height),
         "What makes the difference from a reference patient, who has the middle value of each number, the most "
         f"frequent kind of each other column, and the answer {amount(s, e.reference_answer)}; this patient has "
-        f"{amount(s, e.answer)}. The parts add up to the difference but for {abs(e.residual):.1g} (integrated "
-        "gradients). They say what the model goes by, not what causes the outcome; columns that say the same share "
-        "their part.",
+        f"{amount(s, e.answer)}. {HOW[e.unit]} Together they make the difference, but for {abs(e.residual):.1g} of the "
+        "score (integrated gradients). They say what the model goes by, not what causes the outcome; columns that say "
+        "the same share their part.",
     )
     return f'<div class="scroll wide">{drawn}</div>'
 
@@ -245,8 +249,8 @@ def deployed(s: Story) -> str:
     method = "predict_proba" if s.model.classes else "predict"
     code = (
         f'import tinynet\nmodel = tinynet.load("{s.file.name}")\n'
-        f"model.{method}(rows)   # rows: a frame, a dictionary of columns, a list of dictionaries, or an array\n"
-        "model.remarks(rows)   # for each row, what is missing, unknown or out of range"
+        f"model.{method}(rows)   # a frame, a dictionary, a list of dictionaries, an array\n"
+        "model.remarks(rows)   # what is missing, unknown or out of range"
     )
     same = "digit for digit the same" if not s.gap else f"with a largest difference of {s.gap:.0e}"
     return (

@@ -81,7 +81,10 @@ def insurance() -> Any:
     persons = np.random.default_rng(0).permutation(np.unique(frame["zper"]))[:PERSONS]
     names = {"zper": "person", "coins": "coinsurance_percent", "xage": "age", "educdec": "education_years",
              "num": "family_size", "mhi": "mental_health_index", "disea": "chronic_diseases",
-             "physlm": "physical_limitation", "ghindx": "general_health_index", "mdeoff": "maximum_expense_offered",
+             "physlm": "physical_limitation", "tookphys": "had_physical_examination", "lpi": "log_incentive",
+             "idp": "individual_deductible", "logc": "log_coinsurance", "fmde": "log_maximum_deductible",
+             "lfam": "log_family_size", "fchild": "girl", "ghindx": "general_health_index",
+             "mdeoff": "maximum_expense_offered",
              "pioff": "incentive_to_take_part", "linc": "log_income", "hlthg": "health_good", "hlthf": "health_fair",
              "hlthp": "health_poor", "meddol": "cost"}  # fmt: skip
     return frame[frame["zper"].isin(persons)].reset_index(drop=True).rename(columns=names)
@@ -106,7 +109,8 @@ def registry() -> Any:
 def trial() -> Any:
     """In words, the treatments too."""
     frame = packaged("lifelines", "datasets/ACTG175.csv").drop(columns="Unnamed: 0")
-    names = {"wtkg": "weight_kg", "hemo": "haemophilia", "drugs": "injected_drugs", "karnof": "karnofsky_score",
+    names = {"wtkg": "weight_kg", "hemo": "haemophilia", "homo": "homosexual_activity",
+             "drugs": "injected_drugs", "karnof": "karnofsky_score",
              "oprior": "other_therapy_before", "z30": "zidovudine_last_30_days", "zprior": "zidovudine_before",
              "preanti": "days_treated_before", "str2": "treated_before", "strat": "treated_before_stratum",
              "symptom": "symptoms", "treat": "more_than_zidovudine", "arms": "treatment", "cens": "event",

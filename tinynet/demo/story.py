@@ -184,8 +184,8 @@ def chosen(model: Predictor, asked: list[dict[str, Any]], y: Array) -> Patient:
     row = [asked[place]]
     if model.classes:
         inside = model.predict_set(row)[0]
-        left = [str(label) for label, one in zip(model.classes, inside, strict=True) if one]
-        out = [str(label) for label, one in zip(model.classes, inside, strict=True) if not one]
+        left = [f"“{label}”" for label, one in zip(model.classes, inside, strict=True) if one]
+        out = [f"“{label}”" for label, one in zip(model.classes, inside, strict=True) if not one]
         sure = f"{' and '.join(out) or 'nothing'} can be ruled out, {' and '.join(left)} cannot"
         if not left:
             sure = "neither fits well: answers between the classes were rare among the persons held out"

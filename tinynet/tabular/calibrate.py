@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular.crowd import CROWD
 from tinynet.tabular.measures import TINY, fitted_logistic, logit, sigmoid
 
 
@@ -82,6 +83,7 @@ class Isotonic(Calibration):
     """The rising step-like line with the least squared error (Zadrozny and Elkan 2002), class by class.
 
     Needs about 1,000 rows or more; with fewer, take the temperature. Beyond the risks seen, the end's value holds.
+    Five rows that follow each other in risk count as one, so that no corner is one person's risk and outcome.
 
     Parameters
     ----------
@@ -107,7 +109,13 @@ class Isotonic(Calibration):
         corners = []
         for kind, column in enumerate(p.T if p.ndim == 2 else [p]):
             line = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-            line.fit(column, y == (kind if p.ndim == 2 else 1), sample_weight=weight)
+            parts = np.array_split(np.argsort(column, kind="stable"), max(len(y) // CROWD, 1))
+            own, w = y == (kind if p.ndim == 2 else 1), np.ones(len(y)) if weight is None else np.ravel(weight)
+            total = np.array([w[rows].sum() for rows in parts])
+            means = [
+                np.array([w[rows] @ values[rows] for rows in parts]) / np.maximum(total, TINY) for values in (column, own)
+            ]
+            line.fit(means[0], means[1], sample_weight=total)
             corners.append((line.X_thresholds_.astype(float).tolist(), line.y_thresholds_.astype(float).tolist()))
         return cls([x for x, _ in corners], [y for _, y in corners])
 

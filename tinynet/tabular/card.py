@@ -257,7 +257,7 @@ def tripod(model: Predictor, evaluation: Mapping[str, Any] | None) -> dict[str, 
         "21": f"development: {size}"
               + (f"; evaluation: {evaluation['facts']['evaluated']:,} rows" if evaluation else ""),
         "22": f"the file itself: {members(model)}; " + OPEN + "licence and limits of use",
-        "23a": "; ".join(evaluation["verdict"]) if evaluation else OPEN + "performance with intervals",
+        "23a": " ".join(evaluation["verdict"]) if evaluation else OPEN + "performance with intervals",
         "26": " ".join([*(evaluation["caveats"] if evaluation else []), OPEN + "further limitations"]),
         "27a": "`remarks` names each row's missing, unknown and out-of-range input; gaps are filled and marked; "
                + OPEN + "from how many gaps on the answer should not be used",

@@ -127,9 +127,11 @@ def judge(chosen: argparse.Namespace, job: Job) -> None:
     from tinynet.tabular.evaluate import evaluate as cross_validated
 
     task = {"count": "count", "cost": "cost"}.get(chosen.task or "")
+    frame = as_frame(job.table, job.estimator.schema)
+    job.table.clear()  # the frame holds it now
     found = cross_validated(
         job.estimator,
-        as_frame(job.table, job.estimator.schema),
+        frame,
         job.y,
         groups=job.groups,
         no_group=chosen.no_group,
@@ -138,7 +140,7 @@ def judge(chosen: argparse.Namespace, job: Job) -> None:
     )
     print(found)
     if chosen.report is not None:
-        found.report(chosen.report)
+        found.report(chosen.report, f"Evaluation: {chosen.target}")
         print(f"the report is in {chosen.report}")
     if chosen.json is not None:
         chosen.json.write_text(found.to_json() + "\n", encoding="utf-8")

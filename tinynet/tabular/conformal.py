@@ -146,6 +146,14 @@ class ConformalSets:
         }
 
 
+def coarse(value: float) -> float:
+    """The least number of three digits that is not below: covers no less, and is no single row's score any more."""
+    if not np.isfinite(value) or value == 0.0:
+        return value
+    unit = 10.0 ** (np.floor(np.log10(abs(value))) - 2)
+    return float(np.ceil(value / unit) * unit)
+
+
 def finite_or_none(value: float) -> float | None:
     """Infinity is None, for JSON has no infinity."""
     return value if np.isfinite(value) else None
@@ -165,7 +173,8 @@ def from_config(config: dict[str, Any]) -> ConformalInterval | ConformalizedQuan
 def held_out(outcome: Any, said: list[tuple[Array, Array]], y: Array, groups: Array | None, coverage: float) -> Any:
     """The conformal kind that fits an outcome, from what a model's parts said of rows that they did not learn from.
 
-    Several words for one row are averaged; rows of which a part said nothing are left out. Training ended by these
+    What is kept is coarse (see `coarse`), for a file must not hold a score by which somebody could be told. Several
+    words for one row are averaged; rows of which a part said nothing are left out. Training ended by these
     rows, and they weighed the networks, so they are not quite as good as new ones.
 
     Parameters
@@ -190,8 +199,10 @@ def held_out(outcome: Any, said: list[tuple[Array, Array]], y: Array, groups: Ar
     answers, y = outcome([one[known] for one in z]), np.asarray(y)[known]
     own = None if groups is None else np.asarray(groups)[known]
     if outcome.kind == "classes":
-        return ConformalSets.fitted(y, answers if answers.shape[1] > 2 else answers[:, 1], coverage, own)
+        sets = ConformalSets.fitted(y, answers if answers.shape[1] > 2 else answers[:, 1], coverage, own)
+        return ConformalSets([1.0 + coarse(limit - 1.0) for limit in sets.limits.tolist()], coverage)
     if outcome.kind == "quantiles":
-        width = outcome.levels[-1] - outcome.levels[0]
-        return ConformalizedQuantiles.fitted(y, answers[:, 0], answers[:, -1], width, own)
-    return ConformalInterval.fitted(y, answers, coverage, own)
+        coverage = outcome.levels[-1] - outcome.levels[0]
+        found = ConformalizedQuantiles.fitted(y, answers[:, 0], answers[:, -1], coverage, own)
+        return ConformalizedQuantiles(coarse(found.width), coverage)
+    return ConformalInterval(coarse(ConformalInterval.fitted(y, answers, coverage, own).width), coverage)

@@ -105,7 +105,8 @@ def range_of(values: Array, person: Array | None = None) -> tuple[float, float] 
     fifth = (CROWD - 1) / (len(known) - 1)
     low, high = blurred(known, np.array([fifth, 1.0 - fifth])).tolist()
     margin = WIDER * (high - low)
-    return low - margin * (known[0] < low), high + margin * (known[-1] > high)
+    least = 0.0 if known[0] >= 0 else -math.inf  # what is counted or weighed is never below 0
+    return max(low - margin * (known[0] < low), least), high + margin * (known[-1] > high)
 
 
 def fingerprint(schema: Schema, table: Columns, classes: Array) -> str:

@@ -13,6 +13,7 @@ from tinynet.formulas.vocabulary import Array
 from tinynet.tabular.baselines import plain_column
 from tinynet.tabular.cells import column
 from tinynet.tabular.crowd import blurred
+from tinynet.tabular.infer import GAPS
 from tinynet.tabular.intervals import Estimate
 
 USUAL = re.compile(
@@ -85,7 +86,7 @@ def parts_of(name: str, values: Array) -> list[tuple[str, Array]]:
         text = np.array([str(value) for value in values])
         words = np.unique(text[~np.isnan(numbers)])
         common = sorted(words, key=lambda kind: -(text == kind).sum())[:MOST_VALUES]
-        return [(f"{name}: {kind}", text == kind) for kind in sorted(common)]
+        return [(f"{name}: {'missing' if kind.lower() in GAPS else kind}", text == kind) for kind in sorted(common)]
     kinds = np.unique(numbers[~np.isnan(numbers)])
     if len(kinds) <= 6:
         return [(f"{name}: {kind:g}", numbers == kind) for kind in kinds]
