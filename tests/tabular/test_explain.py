@@ -268,9 +268,9 @@ def test_the_lines_that_are_shown_lead_from_the_reference_to_the_answer(models, 
 
 def test_what_is_left_over_is_told(models):
     found = explain(models["amount"], TABLE, row=5)
-    assert "not accounted for: under 0.01 % of that" in str(found)
+    assert "not accounted for: under 0.01 % of it" in str(found)
     left = replace(found, residual=7e-4 * (found.score - found.reference))
-    assert "not accounted for: 0.07 % of that" in str(left)
+    assert "not accounted for: 0.07 % of it" in str(left)
 
 
 def test_the_odds_lead_from_one_risk_to_the_other(models):
@@ -306,6 +306,9 @@ def test_how_sure_says_for_whom_such_an_answer_is_rare(models):
             rare = ["the target is 0"] * (not zero) + ["the target is 1"] * (not one)
             assert sure.startswith("Such an answer is rare (under 10 %) where ")
             assert all(words in sure or "0 or 1" in sure for words in rare)
+    few = TabularRegressor(**SETTINGS).fit({name: values[:12] for name, values in TABLE.items()}, NOISY[:12])
+    few.predictor_.conformal.width = np.inf
+    assert explain(few, row(3)).sure == ""
     low, high = models["amount"].predictor_.predict_interval(row(3))[0]
     assert f"between {rounded(low)} and {rounded(high)}" in explain(models["amount"], TABLE, row=3).sure
 

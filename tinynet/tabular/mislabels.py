@@ -83,9 +83,9 @@ def likely_mislabels(model: Any, table: Any, y: Any) -> Mislabels:
     ------
     ValueError : where y does not go with the rows or the model
 
-    On six public tables with planted errors this found as many as a plain loss where errors are random, about twice as
-    many where they go one way, and fewer where all rows of a person are wrong; it was better than self-influence (the
-    size of a row's own gradient) and than confident learning's own order: benchmarks/results/mislabels.md.
+    On seven public tables with planted errors this found as many as a plain loss on rows held out where errors are
+    random, nearly twice as many where they go one way, and fewer where all rows of a person are wrong; no score was
+    best everywhere, self-influence (the size of a row's own gradient) included: benchmarks/results/mislabels.md.
 
     Source: C. Northcutt, L. Jiang, I. Chuang, Confident learning: estimating uncertainty in dataset labels, 2021 (the
     joint; the inversion as in G. Patrini et al., Making deep neural networks robust to label noise, 2017).

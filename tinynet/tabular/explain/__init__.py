@@ -135,6 +135,8 @@ def certainty(predictor: Predictor, patient: Columns) -> str:
     coverage = predictor.conformal.coverage
     if predictor.outcome.kind != "classes":
         low, high = predictor.predict_interval(patient)[0]
+        if not np.isfinite([low, high]).all():  # too few rows were held out
+            return ""
         return f"With {100 * coverage:.0f} % coverage the amount lies between {rounded(low)} and {rounded(high)}"
     possible = predictor.predict_set(patient)[0]
     rare, usual = (

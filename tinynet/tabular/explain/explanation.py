@@ -74,7 +74,7 @@ class Explanation:
             f"{HOW[self.unit]} What moves it from there:",
             *(f"  {'raises' if c > 0 else 'lowers'}  {self.size(c)}  {'#' * round(BAR * abs(c) / most):{BAR}}  {words}"
               for words, c in lines),
-            f"  all together {self.size(self.score - self.reference).strip()}; not accounted for: {self.left()} of that",
+            f"  all together {self.size(self.score - self.reference).strip()}; not accounted for: {self.left()} of it",
         ]  # fmt: skip
         return "\n".join([*text, *self.doubts(), CAUTION])
 

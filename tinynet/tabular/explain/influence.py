@@ -20,7 +20,7 @@ from tinynet.tabular.predictor import Predictor
 
 SHOWN = 10  # rows on each side that are printed
 ROWS = 1024  # that go through a network together
-OTHERS = "these are not the rows that the model learned from, or not all: it is told what learning from them would do"
+OTHERS = "these are not the rows that the model learned from, or not all: this is what learning from them would do"
 
 
 @dataclass(frozen=True)
