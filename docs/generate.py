@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import formula_page
 import notebook_page
+import offline_search
 import reference
 import rooms_picture
 from formula_page import MODULES, ROOT, formulas, math, mathml, prose
@@ -81,6 +82,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         drawn = f'<div class="picture">{rooms_picture.picture()}</div>\n\n{rooms_picture.caption()}'
         whole = whole.replace("@ROOMS@", drawn).replace("@OPERATIONS@", operations())
     return whole
+
+
+def on_post_build(config: Any) -> None:
+    offline_search.put_into(Path(config.site_dir))
 
 
 def formula_index() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,30 +142,44 @@ def record(
     network = network.copy()
     optimizer = None if optimizer is None else optimizer.copy(network)
     w = Workspace(network, batch, True, target_columns)
-    n_in = network.widths[0]
-    data = {"X": np.zeros((batch, n_in)), "T": np.zeros((batch, target_columns)), "weights": np.ones((batch, 1))}
+    data = {"X": rows_to_record(network, batch), "T": np.zeros((batch, target_columns)), "weights": np.ones((batch, 1))}
     data = {name: array.astype(network.dtype) for name, array in data.items()}
     order = np.arange(batch)
-    own = [layer for layer in network.layers if not type(layer).__module__.startswith("tinynet.")]
-    if own:
-        codes = network.layers[0].columns if isinstance(network.layers[0], Embedding) else []
-        numbers = [column for column in range(n_in) if column not in codes]
-        data["X"][:, numbers] = np.random.default_rng(0).standard_normal((batch, len(numbers)))
     start = {name: array.copy() for name, array in state_of(network, optimizer).items()}
     recorder = Recorder(tensors_of(network, w, optimizer, {**data, "order": order}))
     with np.errstate(all="ignore"):
         y = training_step(recorder, network, w, data, order, objective, optimizer)
     program = Program(recorder.rows, batch, recorder.tensors[id(y)])
-    if own:
+    if own_layers(network):
         again = Replay(program, start).run({**data, "order": order})
-        same = [np.array_equal(a, b, equal_nan=True) for a, b in ((again, y), (start["gradients"], network.gradients))]
-        if not all(same):
-            raise ValueError(
-                f"{' or '.join(dict.fromkeys(type(layer).__name__ for layer in own))} computes something beside its "
-                "operations (NumPy on arrays of m?), so a replay of them gives other numbers: write each line of "
-                "forward and backward as a call of ops, or train on backend='numpy'"
-            )
+        raise_unless_same(network, [(again, y), (start["gradients"], network.gradients)])
     return program
+
+
+def own_layers(network: Network) -> list[str]:
+    """The layers' classes that are not this package's."""
+    return [type(layer).__name__ for layer in network.layers if not type(layer).__module__.startswith("tinynet.")]
+
+
+def rows_to_record(network: Network, n: int) -> Array:
+    """Rows of zeros; with layers of one's own of random numbers, so that a replay that leaves something out is seen."""
+    x = np.zeros((n, network.widths[0]), network.dtype)
+    if own_layers(network):
+        codes = network.layers[0].columns if isinstance(network.layers[0], Embedding) else []
+        numbers = [column for column in range(network.widths[0]) if column not in codes]
+        x[:, numbers] = np.random.default_rng(0).standard_normal((n, len(numbers)))
+    return x
+
+
+def raise_unless_same(network: Network, pairs: Iterable[tuple[Array, Array]]) -> None:
+    """Raises ValueError where a replay differs from what was recorded, in any bit."""
+    if not all(np.array_equal(again, first, equal_nan=True) for again, first in pairs):
+        kinds = " or ".join(dict.fromkeys(own_layers(network)))
+        raise ValueError(
+            f"{kinds} computes something beside its operations (NumPy on arrays of m?), so a replay of them gives "
+            "other numbers: write each line of forward and backward as a call of "
+            "ops, or take backend='numpy'"
+        )
 
 
 def state_of(network: Network, optimizer: Optimizer | None) -> dict[str, Array]:

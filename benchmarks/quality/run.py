@@ -187,12 +187,16 @@ def main() -> None:
     every = [*SETS, *HELD_OUT]
     parser.add_argument("--sets", nargs="*", choices=every, metavar="SET", help=f"default: all of {', '.join(every)}")
     parser.add_argument("--rows", type=int, help="take at most so many rows of a set, for a quick look")
-    parser.add_argument("--out", type=Path, help="also write FILE.json and FILE.md")
+    parser.add_argument(
+        "--out", type=Path, help="also write FILE.json and FILE.md; with --sets, others keep their lines"
+    )
     given = parser.parse_args()
     folder = Path(os.environ.get("TINYNET_DATA", ""))
     if "TINYNET_DATA" not in os.environ and (given.sets is None or set(given.sets) & set(SETS)):
         sys.exit(f"set TINYNET_DATA to the folder that holds the sets, or give --sets {' '.join(HELD_OUT)}")
     records: dict[str, Any] = {}
+    if given.out and given.sets is not None and given.out.with_suffix(".json").exists():
+        records = json.loads(given.out.with_suffix(".json").read_text())  # of the other sets
     for name in every if given.sets is None else given.sets:
         if name in SETS and not (folder / name).is_dir():
             sys.exit(f"there is no folder {name!r} in TINYNET_DATA")

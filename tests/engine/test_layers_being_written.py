@@ -182,6 +182,8 @@ def test_what_is_computed_beside_the_operations_is_never_replayed_without_it(for
     pytest.importorskip("numba")
     with pytest.raises(ValueError, match=sentence):
         network(with_forward(forward), "numba").fit(*data(), verbose=0)
+    with pytest.raises(ValueError, match=sentence):
+        network(with_forward(forward), "numba").predict(data()[0])
     model = network(with_forward(forward), "auto")
     model.fit(*data(), batch_size=1, epochs=160, verbose=0)  # so many steps that "auto" would take numba
     assert model.backend == "numpy"

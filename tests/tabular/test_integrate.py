@@ -2,9 +2,12 @@
 
 import copy
 import datetime
+import gzip
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,6 +179,138 @@ def test_refused_in_one_sentence(change: Callable[[dict[str, Any]], Any], kind: 
     assert "Binder" not in str(refused.value)
 
 
+SIMPLE = """
+[rows]
+table = "stays.csv"
+key = ["id"]
+prediction_time = "t"
+[[events]]
+table = "labs.csv"
+on = ["id"]
+time = "time"
+value = "v"
+name = "v"
+aggregates = ["count", "last"]
+"""
+ROWS_CSV = "id,t\n1,2021-03-01 08:00\n2,2021-03-02 09:00\n"
+LABS_CSV = "id,time,v\n1,2021-03-01 07:00,4\n1,2021-03-01 08:00,5\n2,2021-03-02 08:59:59,6\n"
+
+
+def from_files(folder: Path, stays: str | bytes, labs: str | bytes) -> Any:
+    for name, text in (("stays.csv", stays), ("labs.csv", labs), ("plan.toml", SIMPLE)):
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return integrate(folder / "plan.toml")
+
+
+WRITTEN: list[tuple[str, str | bytes, str | bytes]] = [
+    ("as usual", ROWS_CSV, LABS_CSV),
+    ("semicolons", ROWS_CSV.replace(",", ";"), LABS_CSV.replace(",", ";")),
+    ("a mark of the byte order, Windows's line ends", "\ufeff" + ROWS_CSV.replace("\n", "\r\n"), LABS_CSV),
+    ("gzipped without the name", ROWS_CSV, gzip.compress(LABS_CSV.encode())),
+    ("Latin-1", ROWS_CSV, LABS_CSV.replace("v\n", "v,by\n", 1).replace("4\n", "4,M\xfcller\n").replace(
+        "5\n", "5,\n").replace("6\n", "6,\n").encode("latin-1")),
+    ("a line end in quotes", ROWS_CSV, 'note,' + LABS_CSV.replace("\n", '\n"a\nb, ""c""",', 3)),
+    ("the day first", "id,t\n1,01/03/2021 08:00\n2,02/03/2021 09:00\n3,31/03/2021 09:00\n", LABS_CSV),
+    ("the month first, halves of the day", "id,t\n1,3/1/2021 8:00 AM\n2,3/2/2021 9:00 AM\n3,3/31/2021 9:00 PM\n",
+     LABS_CSV),
+    ("a German year last", "id,t\n1,01.03.2021 08:00\n2,02.03.2021 09:00\n", LABS_CSV),
+    ("zones", "id,t\n1,2021-03-01T03:00-05:00\n2,2021-03-02T09:00:00Z\n",
+     "id,time,v\n1,2021-03-01 09:00+02:00,4\n1,2021-03-01 13:30+05:30,5\n2,2021-03-02 08:59:59+00,6\n"),
+    ("words for nothing", ROWS_CSV + "3,NA\n,2021-03-02 09:00\n", LABS_CSV + "2,NULL,9\n2,,9\nNaN,2021-01-01,9\n"),
+    ("zeros before the numbers", ROWS_CSV.replace("\n1", "\n001").replace("\n2", "\n002"), LABS_CSV),
+    ("the end of a number that pandas writes", ROWS_CSV, LABS_CSV.replace("\n1,", "\n1.0,").replace("\n2,", "\n2.0,")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("how", "stays", "labs"), WRITTEN, ids=[w[0] for w in WRITTEN])
+def test_the_same_however_it_is_written(tmp_path: Path, how: str, stays: str | bytes, labs: str | bytes) -> None:
+    """Of patient 1 one value, 4, is before 8:00, and of patient 2 one, 6."""
+    done = from_files(tmp_path, stays, labs)
+    assert done.columns["v_count"].tolist()[:2] == [1.0, 1.0]
+    assert done.columns["v_last"].tolist()[:2] == [4.0, 6.0]
+
+
+REFUSED_FILES: list[tuple[str, str, str]] = [
+    (ROWS_CSV, LABS_CSV.replace("07:00", "07:00Z"), "labs.csv: column 'time' holds times with a time zone and times"),
+    (
+        ROWS_CSV,
+        "id,time,v\n1,2021-03-01 07:00Z,4\n",
+        "labs.csv: column 'time' has a time zone, and stays.csv: column 't'",
+    ),
+    ("id,t\n1,03/01/2021\n", LABS_CSV, "stays.csv: column 't' holds dates that may have the day or the month first"),
+    ("id,t\n1,13/01/2021\n2,01/13/2021\n", LABS_CSV, "dates with the day first and dates with the month first"),
+    (
+        ROWS_CSV,
+        LABS_CSV.replace("08:59:59", "25:59:59"),
+        "labs.csv: column 'time' holds text that is no date, in 1 rows",
+    ),
+    (
+        ROWS_CSV,
+        LABS_CSV + "2,2021-03-02 08:00\n",
+        "labs.csv cannot be read near line 5: as many fields as in the header",
+    ),
+    (ROWS_CSV, LABS_CSV + "2,2021-03-02 08:00,7,8,9\n", "labs.csv cannot be read near line 5"),
+    ("id,t,T\n1,2021-03-01 08:00,x\n", LABS_CSV, "stays.csv: the table has 2 columns named 't'"),
+    ("id,t\n001,2021-03-01\n01,2021-03-02\n", LABS_CSV, "keys in 'id' differ only by zeros before them"),
+    ("id,t\n1,\n2,\n", LABS_CSV, "no row is left after the rule 'with a prediction time'"),
+    ("", LABS_CSV, "stays.csv is empty"),
+    ("1,2,3\n4,5,6\n", LABS_CSV, "the first line of stays.csv looks like data"),
+]
+
+
+@pytest.mark.parametrize(("stays", "labs", "words"), REFUSED_FILES)
+def test_what_is_doubtful_is_refused(tmp_path: Path, stays: str, labs: str, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)) as refused:
+        from_files(tmp_path, stays, labs)
+    assert "\n" not in str(refused.value)
+    assert "2021-03" not in str(refused.value)  # no value of a row
+
+
+def test_what_is_kept_is_what_was_known() -> None:
+    """Dates yet to come are left out, of those on the day itself too; a name of the outcome is remarked on."""
+    day = START.date().isoformat()  # the day of the prediction, which is at 8:00 of it
+    stays = {
+        **STAYS,
+        "last_seen": [at(-5), at(100), at(2)],
+        "dead": [day, "2021-03-02", "2020-01-01"],
+        "los": [1, 2, 3],
+    }
+    plan = changed(lambda p: (p.pop("events"), p["rows"].update(after="0 hours", keep=["last_seen", "dead", "los"]),
+                              p.update(joins=[], elapsed=[{"name": "since_death", "since": "dead"}])))  # fmt: skip
+    done = integrate(plan, {"stays": stays})
+    assert [v is not None for v in done.columns["last_seen"]] == [True, False, False]
+    assert "dead" not in done.columns
+    assert np.isfinite(done.columns["since_death"]).tolist() == [False, True, True]
+    assert any(note.startswith("possible leak: 'los'") for note in done.notes)
+    assert any("'last_seen' is at or after the prediction time in 2 rows" in note for note in done.notes)
+
+
+def test_an_empty_clock_is_a_day(tmp_path: Path) -> None:
+    """Midnight among real times is an hour; where it comes far too often, it is a day without one."""
+    times = [f"2021-02-{1 + i % 27:02d} {i % 23 + 1:02d}:{i % 59:02d}" for i in range(200)]
+    few = "".join(f"9,{t},1\n" for t in times)
+    midnight = "id,time,v\n1,2021-03-01 00:00,4\n2,2021-03-02 08:00,6\n"
+    assert from_files(tmp_path, ROWS_CSV, midnight + few).columns["v_count"].tolist() == [1.0, 1.0]
+    many = "".join(f"9,2021-02-{1 + i % 27:02d} 00:00,1\n" for i in range(40))
+    done = from_files(tmp_path, ROWS_CSV, midnight + few + many)
+    assert done.columns["v_count"].tolist() == [0.0, 1.0]
+    assert any("some times are days without hours" in note for note in done.notes)
+
+
+def test_codes_keep_their_points_and_lists_are_told(tmp_path: Path) -> None:
+    """428.0 is no 428; lists in cells are noticed, and unfolded where the plan names their sign."""
+    plan = changed(lambda p: p.pop("events"))
+    dx = {"person": ["1", "1", "2"], "day": ["2021-01-01"] * 3, "icd": ["428.0", "427.31", "428.0;401.9"]}
+    plan["codes"] = [{"table": "dx", "on": ["person"], "code": "icd", "least": 1, "time": "day"}]
+    done = integrate(plan, {**TABLES, "dx": dx})
+    assert done.columns["dx_428.0_count"].tolist() == [1.0, 1.0, 0.0]
+    assert any("seem to hold lists" in note for note in done.notes)
+    plan["codes"][0].update(separator=";", items={"428.0": "failure", "401.9": "pressure"})
+    done = integrate(plan, {**TABLES, "dx": dx})
+    assert done.columns["failure_count"].tolist() == [1.0, 1.0, 1.0]
+    assert done.columns["pressure_count"].tolist() == [0.0, 0.0, 1.0]
+
+
 def test_keys_agree_as_numbers_and_as_text() -> None:
     """pandas makes 7.0 of 7 where a column has gaps."""
     persons = {"person": ["1.0", " 2"], "sex": ["f", "m"], "born": PERSONS["born"]}
@@ -241,6 +376,145 @@ def test_mimic_by_the_example_plan(tmp_path: Path, capsys: pytest.CaptureFixture
     for name in ("mean", "max", "last"):
         np.testing.assert_allclose(table[f"creatinine_{name}"], expected[name], rtol=1e-9)
     np.testing.assert_array_equal(table["creatinine_count"], expected["count"].fillna(0))
+
+
+ALL_OF_MIMIC = """
+[rows]
+table = "admissions.csv"
+key = ["hadm_id"]
+keep = ["subject_id", "admission_type"]
+prediction_time = "admittime"
+after = "48 hours"
+target = "hospital_expire_flag"
+[[joins]]
+table = "patients.csv"
+on = ["subject_id"]
+keep = ["gender", "dob"]
+[[elapsed]]
+name = "age"
+since = "dob"
+unit = "years"
+[[cohort]]
+name = "still in hospital"
+column = "dischtime"
+after_prediction = true
+[[events]]
+table = "labevents.csv"
+on = ["hadm_id"]
+time = "charttime"
+value = "valuenum"
+by = "itemid"
+labels = { table = "d_labitems.csv", on = "itemid", column = "label" }
+most = 10
+aggregates = ["last", "mean", "count"]
+[[events]]
+table = "microbiologyevents.csv"
+on = ["hadm_id"]
+time = "chartdate"
+by = "spec_type_desc"
+aggregates = ["count"]
+[[events]]
+table = "prescriptions.csv"
+on = ["hadm_id"]
+time = "startdate"
+by = "drug"
+aggregates = ["count"]
+[[events]]
+table = "transfers.csv"
+on = ["hadm_id"]
+time = "intime"
+by = "curr_careunit"
+aggregates = ["count", "hours since"]
+[[events]]
+table = "services.csv"
+on = ["hadm_id"]
+time = "transfertime"
+by = "curr_service"
+aggregates = ["count"]
+[[events]]
+table = "icustays.csv"
+on = ["subject_id"]
+time = "outtime"
+value = "los"
+name = "icu_days_before"
+aggregates = ["count", "max"]
+[[codes]]
+table = "diagnoses_icd.csv"
+on = ["subject_id"]
+code = "icd9_code"
+least = 2
+labels = { table = "d_icd_diagnoses.csv.gz", on = "icd9_code", column = "short_title" }
+time_from = { table = "admissions.csv", on = ["hadm_id"], column = "dischtime" }
+[[codes]]
+table = "procedures_icd.csv"
+on = ["subject_id"]
+code = "icd9_code"
+least = 2
+labels = { table = "d_icd_procedures.csv", on = "icd9_code", column = "short_title" }
+time_from = { table = "admissions.csv", on = ["hadm_id"], column = "dischtime" }
+[[codes]]
+table = "drgcodes.csv"
+on = ["subject_id"]
+code = "drg_code"
+least = 2
+time_from = { table = "admissions.csv", on = ["hadm_id"], column = "dischtime" }
+"""
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="TINYNET_DATA names no folder")
+def test_all_fourteen_tables_of_mimic_beside_pandas() -> None:
+    pd = pytest.importorskip("pandas")
+    folder = DATA / "mimic3_demo"
+    plan = tomllib.loads(ALL_OF_MIMIC)
+    for part in [plan["rows"], *plan["joins"], *plan["events"], *plan["codes"]]:
+        for one in (part, part.get("labels"), part.get("time_from")):
+            if one:
+                one["table"] = str(folder / one["table"])
+    done = integrate(plan)
+    got = pd.DataFrame(dict(done.columns)).set_index("hadm_id")
+
+    def table(name: str, *times: str) -> Any:
+        return pd.read_csv(folder / f"{name}.csv", parse_dates=list(times), dtype={"icd9_code": str})
+
+    stays = table("admissions", "admittime", "dischtime")
+    stays["now"] = stays.admittime + pd.Timedelta(hours=48)
+    rows = stays[stays.dischtime >= stays.now].set_index("hadm_id")
+    assert sorted(got.index.astype(int)) == sorted(rows.index)
+    got = got.set_index(got.index.astype(int)).loc[rows.index]
+
+    def before(name: str, time: str, on: str, *, days: bool = False) -> Any:
+        events = table(name, time).merge(
+            rows.reset_index()[["hadm_id", "subject_id", "now"]], on=on, suffixes=("_", "")
+        )
+        known = events[time] + pd.Timedelta(days=1) if days else events[time]
+        return events[known <= events.now if days else known < events.now]
+
+    def same(column: str, expected: Any, fill: float | None = None) -> None:
+        expected = expected.reindex(rows.index)
+        expected = expected if fill is None else expected.fillna(fill)
+        assert expected.notna().sum() > 5
+        assert expected.nunique() > 1
+        np.testing.assert_allclose(got[column].astype(float), expected.astype(float), rtol=1e-9, err_msg=column)
+
+    labs = before("labevents", "charttime", "hadm_id").dropna(subset=["valuenum"])
+    potassium = labs[labs.itemid == 50971].sort_values("charttime").groupby("hadm_id").valuenum
+    same("labevents_Potassium_count", potassium.size(), 0)
+    same("labevents_Potassium_mean", potassium.mean())
+    drugs = before("prescriptions", "startdate", "hadm_id", days=True)
+    same("prescriptions_Insulin_count", drugs[drugs.drug == "Insulin"].groupby("hadm_id").size(), 0)
+    cultures = before("microbiologyevents", "chartdate", "hadm_id", days=True)
+    same("microbiologyevents_BLOOD CULTURE_count",
+         cultures[cultures.spec_type_desc == "BLOOD CULTURE"].groupby("hadm_id").size(), 0)  # fmt: skip
+    moves = before("transfers", "intime", "hadm_id")
+    same("transfers_MICU_count", moves[moves.curr_careunit == "MICU"].groupby("hadm_id").size(), 0)
+    earlier = before("icustays", "outtime", "subject_id")
+    same("icu_days_before_count", earlier.groupby("hadm_id").size(), 0)
+    same("icu_days_before_max", earlier.groupby("hadm_id").los.max())
+    ended = stays[["hadm_id", "dischtime"]].rename(columns={"hadm_id": "then"})
+    dx = table("diagnoses_icd").rename(columns={"hadm_id": "then"}).merge(ended, on="then")
+    dx = dx.merge(rows.reset_index()[["hadm_id", "subject_id", "now"]], on="subject_id")
+    dx = dx[(dx.dischtime < dx.now) & (dx.icd9_code == "4019")]
+    same("diagnoses_icd_Hypertension NOS_count", dx.groupby("hadm_id").size(), 0)
 
 
 def test_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

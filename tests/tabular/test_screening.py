@@ -11,7 +11,7 @@ from sklearn.feature_selection import f_classif, f_regression
 
 import tinynet as tn
 from tinynet.tabular.member import Recipe, network, trained
-from tinynet.tabular.screening import CHANCE, LEAST, scales
+from tinynet.tabular.screening import CHANCE, ENOUGH, LEAST, scales
 
 Array = NDArray[np.float64]
 
@@ -23,34 +23,44 @@ def drawn(rows: int, columns: int, seed: int = 0) -> tuple[Array, Array]:
     return x, x @ 0.7 ** np.arange(columns) + random.normal(size=rows)
 
 
-def expected(f: Array) -> Array:
-    return np.maximum(np.sqrt(np.maximum(1.0 - CHANCE / f, 0.0)), LEAST)
+def expected(f: Array, least: float = LEAST) -> Array:
+    return np.maximum(np.sqrt(np.maximum(1.0 - CHANCE / f, 0.0)), least)
 
 
-@pytest.mark.parametrize("rows", [30, 20_000])
-def test_the_scale_follows_scikit_learns_F(rows: int) -> None:
-    x, y = drawn(rows, 12)
-    one = np.ones((rows, 1))
-    np.testing.assert_allclose(scales(x, y[:, None], one), expected(f_regression(x, y)[0]), rtol=1e-5)
+@pytest.mark.parametrize(("rows", "columns"), [(30, 12), (9_000, 600)])
+def test_the_scale_follows_scikit_learns_F(rows: int, columns: int) -> None:
+    x, y = drawn(rows, columns)
+    one, least = np.ones((rows, 1)), max(LEAST, rows / (ENOUGH * columns))
+    np.testing.assert_allclose(scales(x, y[:, None], one), expected(f_regression(x, y)[0], least), rtol=1e-5)
     event = (y > 1.0).astype(float)
-    np.testing.assert_allclose(scales(x, event[:, None], 3.0 * one), expected(f_classif(x, event)[0]), rtol=1e-5)
+    found = scales(x, event[:, None], 3.0 * one)
+    np.testing.assert_allclose(found, expected(f_classif(x, event)[0], least), rtol=1e-5)
+
+
+def test_with_rows_enough_all_is_let_in() -> None:
+    x, y = drawn(ENOUGH * 9, 9)
+    one = np.ones((len(x), 1))
+    assert (scales(x, y[:, None], one) == 1.0).all()
+    fewer = slice(0, ENOUGH * 9 // 2)
+    f = f_regression(x[fewer], y[fewer])[0]
+    np.testing.assert_allclose(scales(x[fewer], y[fewer, None], one[fewer]), expected(f, 0.5), rtol=1e-5)
 
 
 def test_weights_count_as_rows_that_come_again() -> None:
-    x, y = drawn(400, 6)
-    often = np.random.default_rng(1).integers(1, 4, 400)
+    x, y = drawn(40, 30)
+    often = np.random.default_rng(1).integers(1, 4, 40)
     weighted = scales(x, y[:, None], often[:, None].astype(float))
-    again = f_regression(np.repeat(x, often, 0), np.repeat(y, often))[0] * (400 - 2) / (often.sum() - 2)
+    again = f_regression(np.repeat(x, often, 0), np.repeat(y, often))[0] * (40 - 2) / (often.sum() - 2)
     np.testing.assert_allclose(weighted, expected(again), rtol=1e-5)
 
 
 def test_what_says_nothing_is_let_in_least_and_stays_finite() -> None:
-    x, y = drawn(500, 3)
+    x, y = drawn(500, 130)
     x[:, 1] = 7.0
     with np.errstate(all="raise"):
         assert scales(x, y[:, None], np.ones((500, 1)))[1] == pytest.approx(LEAST)
-        assert scales(x, 0.0 * y[:, None], np.ones((500, 1))) == pytest.approx(np.full(3, LEAST))
-        assert scales(x[:1], y[:1, None], np.ones((1, 1))) == pytest.approx(np.full(3, LEAST))
+        assert scales(x, 0.0 * y[:, None], np.ones((500, 1))) == pytest.approx(np.full(130, LEAST))
+        assert scales(x[:1], y[:1, None], np.ones((1, 1))) == pytest.approx(np.full(130, LEAST))
     noise = np.random.default_rng(2).normal(size=(500, 300))
     found = scales(noise, y[:, None], np.ones((500, 1)))
     assert (found == np.float32(LEAST)).mean() > 0.9

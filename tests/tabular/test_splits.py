@@ -45,6 +45,17 @@ def test_large_tables_keep_shares_by_person() -> None:
     assert np.ptp(shares) < 0.02
 
 
+@pytest.mark.parametrize("spelled", ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d %b %Y", "%Y-%m", "%Y%m%d"])
+def test_text_is_in_the_order_of_its_dates(spelled: str) -> None:
+    """Not of its letters: 1/12/2019 comes after 2/1/2019."""
+    day = np.datetime64("2018-11-20") + np.random.default_rng(2).integers(0, 500, 300)
+    text = np.array([one.item().strftime(spelled) for one in day])
+    moment = day.astype("datetime64[M]") if spelled == "%Y-%m" else day
+    for given in (text, text.astype(object)):
+        for fold in planned(np.zeros(300), 0, None, time=given, splits=4).folds:
+            assert moment[fold.train].max() < moment[fold.test].min()
+
+
 def test_out_of_time_learns_from_the_past_only() -> None:
     time = np.random.default_rng(1).integers(2000, 2020, 300)
     y = np.random.default_rng(2).normal(size=300)
@@ -76,6 +87,7 @@ def test_by_site_leaves_whole_sites_out() -> None:
         ({"time": np.arange(20), "repeats": 2}, "only one way to split"),
         ({"splits": 30}, "at least as many rows; there are 20"),
         ({"time": np.zeros(20)}, "too few different values"),
+        ({"time": np.array([f"visit {i}" for i in range(20)])}, "not read as a date in 20 of 20"),
         ({"site": np.zeros(20)}, "one value only"),
         ({"site": np.append(np.nan, np.zeros(19))}, "site is missing in 1 of 20 rows"),
         ({"site": np.array([None] + ["x"] * 19)}, "site is missing in 1 of 20 rows"),

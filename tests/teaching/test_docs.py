@@ -22,6 +22,7 @@ pytest.importorskip("matplotlib")
 import formula_page
 import formula_speed
 import notebook_page
+import offline_search
 import reference
 import rooms_picture
 
@@ -130,6 +131,23 @@ def test_links_between_notebooks_lead_to_pages():
     assert all((ROOT / notebook_page.path_of(book)).with_suffix(".ipynb") == book for book in notebook_page.notebooks())
     for f, stem in formula_page.TAUGHT.items():
         assert (ROOT / "notebooks" / f"{stem}.ipynb").is_file(), f
+
+
+def test_the_search_needs_no_other_server(tmp_path):
+    workers = tmp_path / "assets" / "javascripts" / "workers"
+    pages = [tmp_path / "index.html", tmp_path / "a" / "b" / "page.html"]
+    for folder in (workers, tmp_path / "search", pages[1].parent):
+        folder.mkdir(parents=True)
+    (workers / "search.0123.min.js").write_text('say("a")', encoding="utf-8")
+    for page in pages:
+        page.write_text(f"<head>{offline_search.FOREIGN}</head>", encoding="utf-8")
+    offline_search.put_into(tmp_path)
+    assert pages[0].read_text(encoding="utf-8") == '<head><script src="search/worker.js"></script></head>'
+    assert '<script src="../../search/worker.js">' in pages[1].read_text(encoding="utf-8")
+    assert r'const source = "say(\"a\")";' in (tmp_path / "search" / "worker.js").read_text(encoding="utf-8")
+    pages[0].write_text('<script src="https://unpkg.com/other">', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"index\.html still loads a script from another server"):
+        offline_search.put_into(tmp_path)
 
 
 def test_a_wrong_derivative_makes_no_page(monkeypatch):

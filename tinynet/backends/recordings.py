@@ -6,7 +6,7 @@ import numpy as np
 
 from tinynet.losses import Objective
 from tinynet.network import Network, Workspace
-from tinynet.program import Program, tensors_of
+from tinynet.program import Program, Replay, own_layers, raise_unless_same, rows_to_record, tensors_of
 from tinynet.recorder import Recorder
 
 
@@ -27,12 +27,16 @@ def record_evaluation(network: Network, objective: Objective, batch: int, target
 
 
 def record_forward(network: Network) -> Program:
-    """The program of a prediction, from the rows as they are given."""
+    """The program of a prediction, from the rows as they are given; raises as `tinynet.program.record`."""
     network = network.copy()
     w = Workspace(network, 2, True)
-    data, order = {"X": np.zeros((2, network.widths[0]), network.dtype)}, np.arange(2)
+    data, order = {"X": rows_to_record(network, 2)}, np.arange(2)
     recorder = Recorder(tensors_of(network, w, None, {**data, "order": order}))
     with np.errstate(all="ignore"):
         recorder.gather(data["X"], order, w.x)
         y = network.forward(recorder, w, w.x, training=False)
-    return Program(recorder.rows, 2, recorder.tensors[id(y)])
+    program = Program(recorder.rows, 2, recorder.tensors[id(y)])
+    if own_layers(network):
+        again = Replay(program, {"parameters": network.parameters}).run({**data, "order": order})
+        raise_unless_same(network, [(again, y)])
+    return program

@@ -127,9 +127,11 @@ def judge(chosen: argparse.Namespace, job: Job) -> None:
     from tinynet.tabular.evaluate import evaluate as cross_validated
 
     task = {"count": "count", "cost": "cost"}.get(chosen.task or "")
+    frame = as_frame(job.table, job.estimator.schema)
+    job.table.clear()  # the frame holds it now
     found = cross_validated(
         job.estimator,
-        as_frame(job.table, job.estimator.schema),
+        frame,
         job.y,
         groups=job.groups,
         no_group=chosen.no_group,

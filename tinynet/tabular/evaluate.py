@@ -99,9 +99,10 @@ def evaluate(
     )  # fmt: skip
     chosen = chosen_thresholds(thresholds, task, outcome)
     models, inputs = contenders(estimator, X, columns, task, baselines, name, seed)
+    parts = subgroups_of(columns if names else {}, subgroups, site, rows)
+    del columns
     done = fitted_folds(models, inputs, outcome, group if groups is not None else None, plan.folds, task, classes, jobs,
                         progress)  # fmt: skip
-    parts = subgroups_of(columns if names else {}, subgroups, site, rows)
     return assembled(list(models), done, outcome, group, plan.folds, task, classes, chosen, parts, progress,
                      {"split": plan.words, "rows": rows, "columns": len(names) or np.shape(X)[1],
                       "groups": None if groups is None else int(group.max()) + 1, "seed": seed, "draws": draws,
@@ -209,6 +210,20 @@ def contenders(
 
 
 @dataclass(frozen=True)
+class Part:
+    """Rows of X, cut out where they are used: no copy stays here of a task that waits or is at work elsewhere."""
+
+    x: Any
+    rows: Array
+
+    def cut(self) -> Any:
+        return taken(self.x, self.rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Part, (self.cut(), slice(None))
+
+
+@dataclass(frozen=True)
 class FoldResult:
     """What one model gave in one fold."""
 
@@ -232,13 +247,13 @@ def fitted_folds(
     ready = {name: alone(model) if workers > 1 else model for name, model in models.items()}
     tasks = (
         delayed(fold_result)(
-            ready[name], taken(inputs[name], fold.train), labels[fold.train], taken(inputs[name], fold.test),
+            ready[name], Part(inputs[name], fold.train), labels[fold.train], Part(inputs[name], fold.test),
             None if group is None else group[fold.train], task, classes, f"{name}, {fold.name}",
         )
         for name, fold in work
     )  # fmt: skip
     found: dict[str, list[FoldResult]] = {name: [] for name in models}
-    # a task holds a table: no more wait than are at work, and none lies in shared memory besides
+    # a task is as large as a table: no more wait than are at work, and none lies in shared memory besides
     parallel = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="n_jobs", max_nbytes=None)
     for i, ((name, _), result) in enumerate(zip(work, parallel(tasks), strict=True)):
         found[name].append(result)
@@ -258,11 +273,12 @@ def alone(model: Any) -> Any:
 
 
 def fold_result(
-    model: Any, x: Any, labels: Array, x_test: Any, group: Array | None, task: str, classes: list[Any], where: str
+    model: Any, train: Part, labels: Array, test: Part, group: Array | None, task: str, classes: list[Any], where: str
 ) -> FoldResult:
     """Fit a fresh copy of the model on the training part, and predict the other part."""
     from sklearn.base import clone
 
+    x, x_test = train.cut(), test.cut()
     fresh = clone(model, safe=False)
     takes_groups = group is not None and "groups" in inspect.signature(fresh.fit).parameters
     fresh.fit(x, labels, **({"groups": group} if takes_groups else {}))

@@ -143,6 +143,32 @@ def names_of(cells: list[str]) -> list[str]:
     return [cell.strip() or f"column_{place}" for place, cell in enumerate(cells, 1)]
 
 
+def head_of(file: Path) -> tuple[list[str], str, bool]:
+    """(names, delimiter, whether it is gzipped) of a CSV file, for another reader of it."""
+    from tinynet.tabular.frame import once
+
+    with file.open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    try:
+        opened = unzipped if zipped else plain
+        with file.open("rb") as raw, io.TextIOWrapper(opened(raw), "utf-8-sig", "replace", newline="") as stream:
+            sample = stream.read(SAMPLE)
+        delimiter = delimiter_of(sample)
+        first = next((line for line in csv.reader(io.StringIO(sample), delimiter=delimiter) if line), None)
+    except (csv.Error, OSError, EOFError, zlib.error):
+        raise ValueError(f"{file.name} cannot be read as CSV") from None
+    if first is None:
+        raise ValueError(f"{file.name} is empty; a CSV file with a header and rows is expected")
+    if looks_like_data(first):
+        raise ValueError(f"the first line of {file.name} looks like data, not like the names of columns")
+    names = names_of(first)
+    try:
+        once([name.lower() for name in names])  # SQL does not tell capitals apart
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from None
+    return names, delimiter, zipped
+
+
 def text(file: Path, header: bool | None, rows: int | None, opened: Any) -> Iterator[dict[str, Array]]:
     """A CSV file with everything as text, so that "NA" and "None" are seen as they were written."""
     from tinynet.tabular.frame import once

@@ -12,11 +12,13 @@ from tinynet.formulas.vocabulary import Array
 
 CHANCE = 4.0  # the F of a column without meaning is above it in one case of 20
 LEAST = 0.2  # what means something only together with others is still let in
+ENOUGH = 20  # rows for each column; with so many, chance is no danger, and all is let in as it is
 BLOCK = 8192  # rows in double at a time
 
 
 def scales(x: Array, t: Array, weight: Array) -> Array:
-    """s (columns,), float32, for a x = s x:  s = sqrt(max(1 - CHANCE / F, 0)), LEAST at least.
+    """s (columns,), float32, by which x is multiplied:  s = sqrt(max(1 - CHANCE / F, 0)), but at least
+    n / (ENOUGH columns), and LEAST; at most 1.
 
     F = r^2 (n - 2) / (1 - r^2) of the column's correlation r with the target, the largest of those with the columns of
     T; a positive-part shrinkage (Stein 1956; James and Stein 1961), by CHANCE in the place of 1.
@@ -28,6 +30,9 @@ def scales(x: Array, t: Array, weight: Array) -> Array:
     weight : (n, 1)
     """
     columns, k = x.shape[1], t.shape[1]
+    least = max(LEAST, len(x) / (ENOUGH * columns))
+    if least >= 1.0:
+        return np.ones(columns, np.float32)
     first, second, both = np.zeros(columns), np.zeros(columns), np.zeros((columns, k))
     w = weight[:, 0].astype(np.float64) / max(float(weight.sum()), 1e-12)
     for start in range(0, len(x), BLOCK):
@@ -40,5 +45,5 @@ def scales(x: Array, t: Array, weight: Array) -> Array:
     spread = np.sqrt(np.outer(np.maximum(second - first**2, 0.0), np.maximum(w @ t**2 - mean**2, 0.0)))
     r2 = np.square((both - np.outer(first, mean)) / np.maximum(spread, 1e-9)).max(axis=1).clip(0.0, 1.0 - 1e-9)
     f = r2 * max(len(x) - 2, 0) / (1.0 - r2)
-    kept: Array = np.sqrt(np.maximum(1.0 - CHANCE / np.maximum(f, 1e-9), LEAST**2)).astype(np.float32)
+    kept: Array = np.sqrt(np.maximum(1.0 - CHANCE / np.maximum(f, 1e-9), least**2)).astype(np.float32)
     return kept

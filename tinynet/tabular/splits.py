@@ -5,6 +5,7 @@ A person whose rows lie on both sides is recognised instead of predicted; so per
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.tabular import cells, dates
 from tinynet.tabular.identifiers import names_person
 
 MANY_GROUPS = 2_000  # above, scikit-learn's StratifiedGroupKFold takes long (24 s for 70,000 groups)
 MOST_SITES = 20
+SORTED = re.compile(r"\d{4}[-/]?(\d{2}|Q\d|W\d{2})")  # months, quarters and weeks as text: in order as they stand
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def planned(
     y : (n,) the outcomes; for classes their numbers
     classes : how many; 0 for a number that is predicted (nothing to stratify by)
     groups : (n,) the number of each row's person; None: every row is its own
-    time : (n,) when each row became known; folds then learn from the past and predict what comes after
+    time : (n,) when each row became known: dates, numbers, or text of these; folds then learn from the past and predict
+        what comes after
     site : (n,) where each row is from; folds then leave out one whole site (of more than 20 sites, a share of them)
     splits : how many folds
     repeats : how often the splitting is done anew; for splits at random only
@@ -179,7 +183,7 @@ def out_of_time(time: Any, rows: int, splits: int) -> tuple[list[Fold], str]:
 
     The rows are cut into splits + 1 stretches of about the same size; the first only teaches.
     """
-    moments, number = numbered(time, "time", rows)
+    moments, number = in_order(*numbered(time, "time", rows))
     ranked = np.sort(number)
     cuts = np.unique(ranked[[round(rows * i / (splits + 1)) for i in range(1, splits + 1)]])
     cuts = cuts[cuts > 0]
@@ -191,6 +195,28 @@ def out_of_time(time: Any, rows: int, splits: int) -> tuple[list[Fold], str]:
         for a, b in zip(cuts, ends, strict=True)
     ]
     return folds, f"out of time: {splits} stretches of time, each predicted from all that came before"
+
+
+def in_order(moments: Array, number: Array) -> tuple[Array, Array]:
+    """(the distinct moments from the first to the last, the number of each row's); text is read as dates or numbers.
+
+    Raises ValueError where text is neither: in the order of letters, 1/12/2019 would come before 2/1/2019.
+    """
+    if moments.dtype.kind not in "US":
+        return moments, number
+    texts = moments.astype(str).tolist()
+    if all(map(SORTED.fullmatch, texts)):
+        return moments, number
+    found = np.array(dates.all_days(texts, dates.month_first(texts)))
+    if np.isnan(found).any():
+        found = np.array([np.nan if (value := cells.number(text)) is None else value for text in texts])
+    if np.isnan(found).any():
+        raise ValueError(
+            f"time holds text that is not read as a date in {int(np.isnan(found)[number].sum())} of {len(number)} "
+            "rows; dates such as 2019-03-31, or numbers, are expected"
+        )
+    _, first, place = np.unique(found, return_index=True, return_inverse=True)
+    return moments[first], place[number]
 
 
 def by_site(site: Any, rows: int, splits: int, seed: int) -> tuple[list[Fold], str]:

@@ -69,9 +69,10 @@ def integrate(
 ) -> Integrated:
     """Several tables as one, by a plan; see `plan.EXAMPLE`, which `python -m tinynet integrate --help` prints.
 
-    A value counts where its time is before the prediction time of its row, strictly; columns that are kept from the
-    rows' table and joined tables are taken as they are, so keep only what is known by then. All work is DuckDB's, which
-    reads files as it goes and moves what does not fit into memory to disk.
+    A value counts where its time is before the prediction time of its row, strictly; a day without an hour counts when
+    it is over. Dates that are kept from the rows' table and from joined tables are shown only where they are past;
+    other columns are taken as they are, so keep only what is known by then. All work is DuckDB's, which moves to disk
+    what does not fit into memory.
 
     Parameters
     ----------

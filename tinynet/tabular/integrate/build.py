@@ -8,10 +8,13 @@ from typing import Any
 from tinynet.registry import unknown
 from tinynet.tabular.integrate.plan import UNITS, Plan, Rule
 from tinynet.tabular.integrate.tables import Tables, literal, quoted
+from tinynet.tabular.quality.accuracy import BIRTH
 from tinynet.tabular.quality.names import named_later
+from tinynet.tabular.quality.view import name_parts
 
 # Two columns of every table of rows, named so that no column of a user's is hidden by them.
 ROW, TIME = "tinynet_row", "tinynet_time"
+LONGEST_LIFE = 123  # years; the oldest age known is 122
 
 
 class Build:
@@ -133,17 +136,21 @@ class Build:
             if one.since not in self.origin:
                 raise ValueError(f"{one.since!r} is computed, and no date from which time elapses")
             since = self.tables.times(*self.origin[one.since])
-            later = self.one(f"select count(*) from cohort where {since.at()} > {TIME}")
-            # a date that may be yet to come, such as that of death, is known on its day only when the day is over
-            known = f"{since.known()} < {TIME}" if later else f"{since.at()} <= {TIME}"
+            # a day that may be yet to come, such as that of death, is known when it is over; who is born, is here
+            born = BIRTH & {"".join(name_parts(one.since)), *name_parts(one.since)}
+            known = f"{since.at()} <= {TIME}" if born else f"{since.known()} < {TIME}"
+            later = self.one(f"select count(*) from cohort where not ({known})")
             value = f"epoch({TIME} - {since.at()}) / 86400.0 / {UNITS[one.unit.rstrip('s')]}"
             self.sql.execute(f"alter table cohort add column {quoted(one.name)} double")
             self.sql.execute(f"update cohort set {quoted(one.name)} = {value} where {known}")
             if later:
                 self.notes.append(
-                    f"{one.since!r} is after the prediction time in {later:,} rows: not known then, so {one.name!r} is "
+                    f"{one.since!r} is not past at the prediction time in {later:,} rows: so {one.name!r} is "
                     "missing there"
                 )
+            old = f"select count(*) from cohort where {quoted(one.name)} > {LONGEST_LIFE}"
+            if one.unit.startswith("year") and (count := self.one(old)):
+                self.notes.append(f"{one.name!r} is above {LONGEST_LIFE} years in {count:,} rows: nobody is so old")
             self.numbers.append(one.name)
             # the date itself tells who it is, and the time since then what a model needs
             self.names = [n for n in self.names if n != one.since] + [one.name]

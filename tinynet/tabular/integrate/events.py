@@ -11,7 +11,7 @@ from tinynet.tabular.integrate.tables import literal, quoted
 from tinynet.tabular.integrate.times import Times
 
 ITEM = 40  # characters of a code in the name of a column
-LISTS = r"[;|]"  # signs between codes that a plan may have overlooked
+LISTS = r"^\S+(\s*[;|]\s*\S+)+$"  # codes with signs between them that a plan may have overlooked
 
 
 def events(build: Build, number: int, plan: Events) -> None:
@@ -24,7 +24,7 @@ def events(build: Build, number: int, plan: Events) -> None:
     value = f"trim(cast({tables.column(plan.table, plan.value, 'e')} as varchar))" if plan.value else "'1'"
     value = f"try_cast({value} as double)"
     window = f" and {moment} >= c.{TIME} - {interval(plan.window)}" if plan.window is not None else ""
-    wanted = f" and {item} in ({', '.join(map(literal, plan.items))})" if plan.items else ""
+    wanted = f" and list_contains([{', '.join(map(literal, plan.items))}], {item})" if plan.items else ""
     others = later_columns(build, plan)
     late = "".join(
         f", coalesce({other.at('e')} >= c.{TIME}, false) as late_{i}" for i, other in enumerate(others.values())
@@ -156,7 +156,24 @@ def frequent(build: Build, plan: Events) -> dict[str, str]:
         f"select item, count(distinct {ROW}) as having_it from picked where v is not null group by item"
         f" having having_it >= {plan.least} order by having_it desc, item limit {plan.most}"
     ).fetchall()
-    return {item: f"{plan.name}_{item[:ITEM]}" for item, _ in found}
+    said = labelled(build, plan, [item for item, _ in found])
+    return {item: f"{plan.name}_{said.get(item, item)[:ITEM]}" for item, _ in found}
+
+
+def labelled(build: Build, plan: Events, items: list[str]) -> dict[str, str]:
+    """What a dictionary calls the items; of several with one name each keeps its code."""
+    if plan.labels is None or not items:
+        return {}
+    tables, at = build.tables, plan.labels
+    build.unique(at.table, [at.on])
+    key, label = tables.key(at.table, at.on), tables.key(at.table, at.column)
+    found = build.sql.execute(
+        f"select {key}, {label} from {tables.view(at.table)} where {key} in ({', '.join(map(literal, items))})"
+    ).fetchall()
+    said = {code: " ".join(str(word).split()) for code, word in found if word}
+    lower = [word.lower() for word in said.values()]
+    once = {word for word in lower if lower.count(word) == 1}
+    return {code: word if word.lower() in once else f"{word} {code}" for code, word in said.items()}
 
 
 def formula(aggregate: str, item: str) -> str:

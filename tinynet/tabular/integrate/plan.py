@@ -40,9 +40,10 @@ after_prediction = true           # or: least, most (numbers), is, is_not (lists
 [[events]]                        # measurements: many rows become aggregates
 table = "labevents.csv"
 on = ["hadm_id"]                  # or { stay_id = "hadm_id" }: the table's column = the row's column
-time = "charttime"
+time = "charttime"                # or ["charttime", "storetime"]: known when all of them are past
 value = "valuenum"
-by = "itemid"                     # columns for each item; without `items`, for the `most` frequent ones
+by = "itemid"                     # columns for each item; without `items`, for the `most` frequent ones, named by
+                                  # labels = { table = "d_labitems.csv", on = "itemid", column = "label" }
 items = { 50912 = "creatinine", 50983 = "sodium" }
 window = "24 hours"               # back from the prediction time; without it, all that is earlier
 aggregates = ["last", "first", "mean", "min", "max", "slope", "count", "hours since"]
@@ -50,7 +51,7 @@ aggregates = ["last", "first", "mean", "min", "max", "slope", "count", "hours si
 [[codes]]                         # codes: how often each was given before the prediction time
 table = "diagnoses_icd.csv"
 on = ["subject_id"]
-code = "icd9_code"
+code = "icd9_code"                # or several columns; separator = ";" where a cell holds a list
 prefix = 3                        # only the first three characters
 most = 20                         # the most frequent ones
 time_from = { table = "admissions.csv", on = ["hadm_id"], column = "dischtime" }   # when the code became known
@@ -113,6 +114,15 @@ class TimeFrom:
 
 
 @dataclass
+class Labels:
+    """A dictionary: a table that says in `column` what a code means."""
+
+    table: str
+    on: str
+    column: str
+
+
+@dataclass
 class Events:
     """Many rows with a time. Measurements have a `value`; codes have none, and are counted.
 
@@ -127,6 +137,7 @@ class Events:
     value: str = ""
     by: list[str] = field(default_factory=list)
     separator: str = ""
+    labels: Labels | None = None
     items: dict[str, str] = field(default_factory=dict)
     most: int = 20
     least: int = 5
@@ -159,6 +170,8 @@ class Plan:
             )
             if at:
                 used.setdefault(at.table, set()).update(at.on, [at.column])
+            if one.labels:
+                used.setdefault(one.labels.table, set()).update([one.labels.on, one.labels.column])
         used.pop(self.rows.table, None)
         return used
 
@@ -246,7 +259,7 @@ def entry(kind: type[Any], given: Any, part: str, one_of: tuple[str, ...] = ()) 
 
 def checked(what: str, name: str, value: Any) -> Any:
     """A setting in the form that the plan's classes have."""
-    if name == "on":
+    if name == "on" and " in labels " not in what:
         if isinstance(value, dict) and value and all(isinstance(v, str) for v in value.values()):
             return value
         return {column: column for column in texts(what, value)}
@@ -280,6 +293,8 @@ def checked(what: str, name: str, value: Any) -> Any:
         return value
     if name == "time_from":
         return entry(TimeFrom, value, "time_from")
+    if name == "labels":
+        return entry(Labels, value, "labels")
     if not isinstance(value, str) or not value:
         raise ValueError(f"{what} is a text; given was {shown(value)}")
     return value

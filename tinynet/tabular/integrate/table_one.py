@@ -41,7 +41,8 @@ def table_one(table: Columns, target: str, skip: set[str]) -> list[list[str]]:
             lines += [[f"{name} = {word(known[i])}", *(share(places[mask] == i) for _, mask in groups)] for i in order]
             if len(known) > len(order):
                 rest = ~np.isin(places, [*order, -1])
-                what = f"{name}, {len(known) - len(order)} other kinds" if order else f"{name}, known"
+                left = len(known) - len(order)
+                what = f"{name}, {left} other kind{'s' * (left > 1)}" if order else f"{name}, known"
                 lines.append([what, *(share(rest[mask]) for _, mask in groups)])
             gaps = places < 0
         if gaps.any():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinynet.registry import unknown
+from tinynet.tabular.files import head_of
 from tinynet.tabular.integrate.times import DATE, MACROS, Times, form_of, text_of
 
+PARQUET = (".parquet", ".pq")
 HEAD = 1000  # rows from which it is told which columns hold dates
 
 
@@ -56,6 +59,7 @@ class Tables:
         self.kinds: dict[str, dict[str, str]] = {}
         self.forms: dict[tuple[str, str], Form] = {}
         self.clocks: dict[tuple[str, str], Times] = {}
+        self.encodings: dict[str, str] = {}
         self.dates: dict[str, list[str]] = {}
         self.zoned: tuple[bool, str] | None = None
         self.notes: list[str] = []
@@ -76,18 +80,39 @@ class Tables:
                 arrays[k] = pyarrow.array([None if v is None else f"{v}Z" for v in arrays[k].to_pylist()])
             self.connection.register(view, pyarrow.table(arrays))
         else:
-            self.connection.execute(f"create view {view} as select * from {self.file(name)}")
+            self.create(name, f"create table {view} as select * from", f"limit {HEAD}")
         self.views[name] = view
         described = self.connection.execute(f"select column_name, column_type from (describe {view})").fetchall()
         self.kinds[name] = dict(described)
         self.columns[name] = list(self.kinds[name])
-        if name not in self.given and not name.lower().endswith((".parquet", ".pq")):
+        if name not in self.given:
             used = self.needed.get(name, set(self.columns[name])) | set(self.dated(name))
-            chosen = ", ".join(quoted(column) for column in self.columns[name] if column in used)
-            self.connection.execute(f"create table stored as select {chosen or 'count(*)'} from {view}")
-            self.connection.execute(f"drop view {view}")
-            self.connection.execute(f"alter table stored rename to {view}")
+            chosen = ", ".join(quoted(column) for column in self.columns[name] if column in used) or "count(*)"
+            self.connection.execute(f"drop table {view}")
+            kind = "view" if name.lower().endswith(PARQUET) else "table"
+            self.create(name, f"create {kind} {view} as select {chosen} from")
         return view
+
+    def create(self, name: str, statement: str, limit: str = "") -> None:
+        """Run a statement on a file. Raises ValueError in words, without the lines that DuckDB quotes."""
+        import duckdb
+
+        try:
+            self.connection.execute(f"{statement} {self.file(name)} {limit}")
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            said = str(error).lower()
+            if ("utf-8" in said or "unicode" in said) and name not in self.encodings:
+                self.encodings[name] = "latin-1"
+                self.notes.append(f"{name} is not in UTF-8: read as Latin-1")
+                self.create(name, statement, limit)
+                return
+            line = re.search(r"line: (\d+)", said)
+            where = f" near line {line[1]}" if line else ""
+            raise ValueError(
+                f"{name} cannot be read{where}: as many fields as in the header are expected in every line"
+            ) from None
 
     def file(self, name: str) -> str:
         path = self.folder / name
@@ -97,15 +122,21 @@ class Tables:
             raise FileNotFoundError(unknown("table", name, near) if near else f"there is no table {name!r}")
         with path.open("rb") as stream:
             first = stream.read(4)
-        if path.suffix.lower() in (".parquet", ".pq"):
+        if path.suffix.lower() in PARQUET:
             if first != b"PAR1":
                 raise ValueError(f"{name} is named like a Parquet file, but is none")
             return f"read_parquet({literal(str(path))})"
         if first == b"PAR1" or first[:2] == b"PK":
             raise ValueError(f"{name} is no CSV file; CSV or Parquet is expected")
-        if not first:
-            raise ValueError(f"{name} is empty; a CSV file with a header and rows is expected")
-        return f"read_csv({literal(str(path))}, all_varchar = true, header = true)"
+        names, delimiter, zipped = head_of(path)
+        # nothing is left to DuckDB's guesses, which skip lines that do not fit and take a line of data for the header
+        columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
+        packed, encoding = "gzip" if zipped else "none", self.encodings.get(name, "utf-8")
+        return (
+            f"read_csv({literal(str(path))}, auto_detect = false, header = true, columns = {{{columns}}},"
+            f" delim = {literal(delimiter)}, quote = '\"', escape = '\"', compression = '{packed}',"
+            f" encoding = '{encoding}')"
+        )
 
     def column(self, table: str, name: str, alias: str = "") -> str:
         """A column of a table in SQL. Raises KeyError where there is none, with the nearest name."""
@@ -120,7 +151,7 @@ class Tables:
         The point goes only where all of a column are whole numbers, as pandas writes them beside gaps: 428.0 among
         codes such as 427.31 keeps it.
         """
-        text = f"trim(cast({self.column(table, name, alias)} as varchar))"
+        text = f"tinynet_key(cast({self.column(table, name, alias)} as varchar))"
         if self.form(table, name).whole:
             text = rf"regexp_replace({text}, '\.0*$', '')"
         if bare:
@@ -130,12 +161,12 @@ class Tables:
     def form(self, table: str, name: str) -> Form:
         """How a column of keys is written: looked at once."""
         if (table, name) not in self.forms:
-            text = f"trim(cast({self.column(table, name)} as varchar))"
+            text = f"tinynet_key(cast({self.column(table, name)} as varchar))"
             count, whole, points, digits, padded = self.connection.execute(
                 rf"select count(*), count(*) filter (regexp_full_match(k, '-?\d+(\.0*)?')),"
                 rf" count(*) filter (contains(k, '.')), count(*) filter (regexp_full_match(k, '\d+')),"
                 rf" count(*) filter (regexp_full_match(k, '0\d+')) from (select {text} as k from {self.view(table)})"
-                " where k <> ''"
+                " where k is not null"
             ).fetchall()[0]
             self.forms[table, name] = Form(bool(points) and whole == count, bool(digits), bool(padded))
         return self.forms[table, name]

@@ -17,8 +17,13 @@ DATE = f"({YEAR_FIRST}|{YEAR_LAST}|{NAMED})({CLOCK})?"
 SIMPLE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"  # what DuckDB reads by itself, and fast
 ZONED = r":\d{2}.*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
 MONTHS = "['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']"
+# No `in (...)`: of a long list DuckDB makes a join, and then of the tables' own join a product of all rows.
+# NA and none may be keys and items: Na is sodium; where a date is asked for they are none.
+NOTHING, NO_DATE = r"(?i)(|nan|nat|null|<na>|\\N)", r"(?i)(|nan|nat|null|<na>|\\N|na|n/a|none|unknown|\?)"
 LEAST, MORE, SHARE = 10, 5, 0.02  # midnights, how many times the next time of day, and of all times: they are days
 MACROS = rf"""
+create macro tinynet_key(r) as case when not regexp_full_match(trim(r), '{NOTHING}') then trim(r) end;
+create macro tinynet_text(r) as case when not regexp_full_match(trim(r), '{NO_DATE}') then trim(r) end;
 create macro tinynet_date(r, month_first) as try_cast(case
   when regexp_full_match(r, '{YEAR_FIRST}({CLOCK})?') then regexp_replace(r, '^{YEAR_FIRST}.*$', '\1-\2-\3')
   when regexp_full_match(r, '{YEAR_LAST}({CLOCK})?') then
@@ -72,7 +77,8 @@ class Times:
 
 
 def text_of(column: str) -> str:
-    return f"nullif(trim(cast({column} as varchar)), '')"
+    """A cell of a date as text; nothing where it is empty, or a word for nothing."""
+    return f"tinynet_text(cast({column} as varchar))"
 
 
 def form_of(connection: Any, view: str, column: str, kind: str, said: str) -> Times:

@@ -62,16 +62,23 @@ def alone(view: View) -> Iterator[Finding]:
         seen_all = {name: round(scores[name], 4) for name in good}
         yield Finding("leakage", "predicts alone", "warning", good, len(rows), text, seen_all)
         scores = {name: auroc for name, auroc in scores.items() if name not in good}
+    out = {}
     for name, auroc in scores.items():
-        out = auroc >= HIGH and auroc - 0.5 >= STANDS_OUT * usual and len(scores) >= 10
-        if auroc >= TOO_GOOD or out:
-            text = f"{name!r} alone predicts {target.name!r} with AUROC {auroc:.2f} (cross-validated" + (
-                f"; {TOO_GOOD} is the threshold): is it known before the outcome, and not made from it?"
-                if auroc >= TOO_GOOD
-                else f"), far above the usual column's {usual + 0.5:.2f}: is it a verdict, a score or an outcome?"
+        if auroc >= TOO_GOOD:
+            text = (
+                f"{name!r} alone predicts {target.name!r} with AUROC {auroc:.2f} (cross-validated; {TOO_GOOD} is the "
+                "threshold): is it known before the outcome, and not made from it?"
             )
-            severity = "serious" if auroc >= TOO_GOOD else "warning"
-            yield Finding("leakage", "predicts alone", severity, [name], len(rows), text, {"AUROC": round(auroc, 4)})
+            yield Finding("leakage", "predicts alone", "serious", [name], len(rows), text, {"AUROC": round(auroc, 4)})
+        elif auroc >= HIGH and auroc - 0.5 >= STANDS_OUT * usual and len(scores) >= 10:
+            out[name] = round(auroc, 4)
+    if out:
+        said = ", ".join(f"{name!r} ({auroc:.2f})" for name, auroc in out.items())
+        text = (
+            f"{said} alone predict{'s' * (len(out) == 1)} {target.name!r} with an AUROC (cross-validated) far above "
+            f"the usual column's {usual + 0.5:.2f}: a verdict, a score or an outcome?"
+        )
+        yield Finding("leakage", "predicts alone", "warning", list(out), len(rows), text, out)
     yield from one_class(view, target)
 
 

@@ -15,7 +15,10 @@ HELP = "what is wrong with a table: gaps, impossible values, duplicates, leakage
 def add(commands: Any) -> None:
     """The command, for argparse."""
     one = commands.add_parser(
-        "quality", help=HELP, description=f"{HELP}. Exit code 0 where the table was read, whatever was found."
+        "quality",
+        help=HELP,
+        description=f"{HELP}. Exit code 0 where the table was read, whatever was found.",
+        epilog="For example: python -m tinynet quality patients.csv --target died --group patient_id --out out/quality",
     )
     one.add_argument("data", metavar="DATA", type=Path, help="a CSV or Parquet file")
     one.add_argument("--target", help="the column that is to be predicted")

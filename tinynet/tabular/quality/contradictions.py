@@ -26,6 +26,7 @@ OPPOSITES = [
 PRESSURES = ({"sbp", "systolic", "systolic bp", "systolic blood pressure", "sysbp", "ap hi"},
              {"dbp", "diastolic", "diastolic bp", "diastolic blood pressure", "diabp", "ap lo"})  # fmt: skip
 OF_WOMEN = re.compile(r"pregnan|gravid|(^|_)parity|menopaus|gestation|ovar|uter(us|ine)|cervical_cancer")
+NO = {"0", "0.0", "no", "n", "f", "false", "none", "never", "not applicable"}
 METRES, KILOGRAMS = {"cm": 0.01, "m": 1.0, "in": 0.0254}, {"kg": 1.0, "lb": 1 / 2.20462}
 
 
@@ -108,9 +109,6 @@ def sexes(view: View) -> Iterator[Finding]:
         for seen in view.features:
             if not OF_WOMEN.search("_".join(seen.words)):
                 continue
-            no = [
-                str(v).casefold() in ("0", "0.0", "no", "n", "false", "none", "never", "not applicable")
-                for v in seen.known
-            ]
+            no = [str(v).casefold() in NO for v in seen.known]
             wrong = men & seen.present & ~np.isin(seen.places, np.flatnonzero(no))
             yield from told(view, [seen, sex], wrong, f"{seen.name!r} is said of men ({sex.name!r})")

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinynet.tabular.clinical import words_of
 from tinynet.tabular.quality.report import Finding, listed, rows_are
-from tinynet.tabular.quality.view import Seen, View, parts
+from tinynet.tabular.quality.view import Seen, View, name_parts
 
 # English words for what happens at or after an outcome; parts of a name, and whole words that are too short for parts.
 LATER = re.compile(
@@ -51,7 +51,7 @@ def names(view: View) -> Iterator[Finding]:
 
 def named_later(name: str) -> bool:
     plain = name.lower()
-    return bool(LATER.search(plain) or LATER_WORDS & set(parts(name)) or plain in LATER_NAMES)
+    return bool(LATER.search(plain) or LATER_WORDS & set(name_parts(name)) or plain in LATER_NAMES)
 
 
 def named_score(seen: Seen) -> bool:

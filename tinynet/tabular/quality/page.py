@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from tinynet.tabular.quality.report import AREAS, SEVERITIES, Quality, percent
+from tinynet.tabular.quality.view import SHARED
 
 # Colours of Okabe and Ito (2008), which people with any colour vision tell apart; the shapes differ too.
 COLOURS = {"serious": "#D55E00", "warning": "#E69F00", "note": "#56B4E9"}
@@ -19,15 +20,24 @@ td:first-child { white-space: nowrap; color: #555; width: 18rem }
 .quiet { color: #555 } svg { max-width: 100%; height: auto }
 """
 
+INTRODUCTION = f"""
+<p class='quiet'>Findings are suspicions by stated rules: read them with somebody who knows how the data came to be. No
+patient's value is shown: only names of columns, numbers of rows (the first row of data is 1) and kinds that at least
+{SHARED} rows share.</p>
+<p>{{serious}} <b>serious</b>: a result would be wrong. {{warning}} <b>warning</b>: decide what to do about it. {{note}}
+<b>note</b>: good to know. <b>Leakage</b> is what a model would see in this table, but not at the bedside, because it is
+known only later, or says the answer. <b>AUROC</b> is how often a patient with the outcome is ranked above one without:
+0.5 is guessing, 1 is always. The <b>target</b> is what is to be predicted.</p>
+"""
+
 
 def page(report: Quality) -> str:
     parts = [
         "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'><title>Data quality</title>"
         f"<style>{STYLE}</style></head><body><h1>Data quality</h1><p>{escape(report.heading())}</p>",
-        "<p class='quiet'>Findings are suspicions by stated rules: read them with somebody who knows how the data came "
-        "to be. Only names of columns and counts of rows are shown.</p>",
-        "<h2>Where</h2>",
+        INTRODUCTION.format(**{severity: mark(severity) for severity in SEVERITIES}),
+        "<h2>Where, column by column</h2>",
         figure(report),
     ]
     for severity in SEVERITIES:

@@ -78,7 +78,10 @@ class Quality:
 
     def heading(self) -> str:
         said = [f"{name} {value!r}" for name in ("target", "group", "time") if (value := getattr(self, name))]
-        counts = ", ".join(f"{count} {severity}" for severity, count in self.counts().items())
+        counts = ", ".join(
+            f"{count} {severity}{'s' * (count != 1 and severity != 'serious')}"
+            for severity, count in self.counts().items()
+        )
         return f"{self.rows:,} rows x {len(self.missing)} columns; {', '.join(said) or 'no target given'}: {counts}"
 
     def __str__(self) -> str:
@@ -125,4 +128,6 @@ def rows_are(count: int) -> str:
 
 
 def percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return "<0.1 %"
     return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"

@@ -95,10 +95,10 @@ class Seen:
 
     @cached_property
     def words(self) -> list[str]:
-        return parts(self.name)
+        return name_parts(self.name)
 
 
-def parts(name: str) -> list[str]:
+def name_parts(name: str) -> list[str]:
     """The parts of a name, in small letters: dischtime_days is dischtime, days; motor_UPDRS motor, updrs."""
     return [word.lower() for word in WORDS.findall(name)]
 
