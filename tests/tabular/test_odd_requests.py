@@ -136,6 +136,21 @@ def test_what_is_missing_unknown_or_out_of_range_is_named(model, column, value, 
     assert model.remarks(ROWS[0]) == [[]]
 
 
+def test_a_level_of_many_that_is_not_known_is_named():
+    """With more levels than kinds get columns, an ordinal is a number alone."""
+    levels = [f"{10 * i}-{10 * i + 10}" for i in range(14)]
+    schema = Schema({"band": Column("ordinal", levels=levels)})
+    table = {"band": levels * 8}
+    model = TabularClassifier(schema, members=1, epochs=1, random_state=0, n_jobs=1, backend="numpy")
+    model = model.fit(table, [int(i % 14 > 6) for i in range(112)]).predictor_
+    assert [feature.kind for feature in model.preprocessor.features] == ["numeric"]
+    asked = {"band": ["20-30", "banana", None, "9000-9010"]}
+    assert model.remarks(asked)[:3] == [
+        [], ["band is no level that is known; it counts as missing"], ["band is missing"],
+    ]  # fmt: skip
+    assert model.remarks(asked)[3][0].startswith("band is above what nearly all training rows had")
+
+
 @settings(deadline=None)
 @given(
     st.sampled_from(list(COLUMNS)),

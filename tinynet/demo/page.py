@@ -32,6 +32,7 @@ WORDS = {
     "AUROC": "of one person with the event and one without it, how often the one with it has the higher risk; 1 is "
     "always, .5 is chance",
     "mean absolute error": "how far the predictions are from what happened, on average, in the outcome's unit",
+    "R2": "the share of the differences between persons that the predictions explain; 1 is all, 0 is none",
     "cross-validation": "the persons are parted into folds, and each fold is predicted by networks that learned from "
     "the other folds only",
     "95 % interval": "where the true number lies, as far as so many persons can tell; where that of a difference holds "
@@ -201,7 +202,9 @@ def said(s: Story) -> str:
 
 def amount(s: Story, value: float) -> str:
     """A risk or an amount, as people write it."""
-    return f"{100 * value:.0f} %" if s.model.classes else f"{value:,.0f} {s.of.unit}".strip()
+    if not s.model.classes:
+        return f"{value:,.0f} {s.of.unit}".strip()
+    return "under 1 %" if value < 0.01 else "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
 def patient(s: Story) -> str:

@@ -186,10 +186,10 @@ def chosen(model: Predictor, asked: list[dict[str, Any]], y: Array) -> Patient:
         inside = model.predict_set(row)[0]
         left = [f"“{label}”" for label, one in zip(model.classes, inside, strict=True) if one]
         out = [f"“{label}”" for label, one in zip(model.classes, inside, strict=True) if not one]
-        sure = f"{' and '.join(out) or 'nothing'} can be ruled out, {' and '.join(left)} cannot"
-        if not left:
-            sure = "neither fits well: answers between the classes were rare among the persons held out"
-        sure += "; in 9 of 10 persons, what is true is not ruled out"
+        sure = "neither fits well: answers between the classes were rare among the persons held out"
+        if left:
+            sure = f"{' and '.join(out) or 'nothing'} can be ruled out, {' and '.join(left)} cannot"
+            sure += "; in 9 of 10 persons, what is true is not ruled out"
     elif model.conformal is not None:
         low, high = model.predict_interval(row)[0]
         sure = f"from {low:,.0f} to {high:,.0f}; in 9 of 10 persons, what is true lies in such an interval"

@@ -22,7 +22,7 @@ def remarks(preprocessor: Preprocessor, ranges: dict[str, tuple[float, float]], 
     """For each row its remarks, in the order of the columns. Columns are named; no value of the row is repeated."""
     schema = preprocessor.schema
     found: list[list[str]] = [[] for _ in range(table.count)]
-    told = set()
+    told, with_kinds = set(), {one.vocabulary.origin for one in preprocessor.encoders if isinstance(one, Kind)}
     for one in preprocessor.encoders:
         name = one.vocabulary.origin if isinstance(one, Kind) else one.name
         empty = gap(table[name], schema[name].missing)
@@ -30,6 +30,8 @@ def remarks(preprocessor: Preprocessor, ranges: dict[str, tuple[float, float]], 
             told.add(name)
             for row in np.flatnonzero(empty):
                 found[row].append(f"{name} is missing")
+        if isinstance(one, Number) and name in with_kinds:
+            continue  # an ordinal, whose kinds tell
         for rows, said in of_encoder(one, schema, ranges, table):
             for row in np.flatnonzero(rows & ~empty):
                 found[row].append(said)
@@ -47,9 +49,9 @@ def of_number(one: Number, schema: Schema, ranges: dict[str, tuple[float, float]
     column, values = schema[one.name], values_of(one.name, schema, table, one.reference)
     name, unit = one.name, f" {column.unit}" if column.unit else ""
     unread = np.isnan(values)
-    if column.role == "ordinal":
-        return  # its kinds tell
-    if column.role == "date":
+    if column.role == "ordinal":  # of so many levels that they have no kinds
+        yield unread, f"{name} is no level that is known; it counts as missing"
+    elif column.role == "date":
         yield unread, f"{name} is no date that can be counted from {one.reference}; it counts as missing"
         unit = f" days from {one.reference}"
     elif column.range is not None:
