@@ -112,10 +112,10 @@ class Isotonic(Calibration):
             parts = np.array_split(np.argsort(column, kind="stable"), max(len(y) // CROWD, 1))
             own, w = y == (kind if p.ndim == 2 else 1), np.ones(len(y)) if weight is None else np.ravel(weight)
             total = np.array([w[rows].sum() for rows in parts])
-            means = [
-                np.array([w[rows] @ values[rows] for rows in parts]) / np.maximum(total, TINY) for values in (column, own)
-            ]
-            line.fit(means[0], means[1], sample_weight=total)
+            x, seen = (
+                np.array([w[rows] @ of[rows] for rows in parts]) / np.maximum(total, TINY) for of in (column, own)
+            )
+            line.fit(x, seen, sample_weight=total)
             corners.append((line.X_thresholds_.astype(float).tolist(), line.y_thresholds_.astype(float).tolist()))
         return cls([x for x, _ in corners], [y for _, y in corners])
 
