@@ -43,6 +43,11 @@ def add(commands: Any) -> None:
         who = one.add_mutually_exclusive_group()
         who.add_argument("--group", metavar="COLUMN", help="whose row it is, such as the patient: kept on one side")
         who.add_argument("--no-group", metavar="WHY", help='why rows need no group, as in "one row per person"')
+        how = one.add_mutually_exclusive_group()
+        how.add_argument(
+            "--time", metavar="COLUMN", help="judge out of time: learn from the past, predict what comes after"
+        )
+        how.add_argument("--site", metavar="COLUMN", help="judge by site: predict each site by what the others teach")
         one.add_argument("--schema", metavar="FILE", help="what the columns are (TOML); default: inferred")
         one.add_argument("--task", choices=list(TASKS), help="default: classes for text or up to 10 different numbers")
         one.add_argument("--seed", type=int, default=0, help="of everything drawn; default 0")
@@ -97,6 +102,8 @@ def judge(chosen: argparse.Namespace, table: Columns, y: Array, groups: Array | 
         y,
         groups=groups,
         no_group=chosen.no_group,
+        time=chosen.time,
+        site=chosen.site,
         task=task,
         seed=chosen.seed,
     )
@@ -116,12 +123,14 @@ def prepared(chosen: argparse.Namespace) -> tuple[Columns, Array, Array | None, 
     from tinynet.tabular.splits import refuse_hidden_persons
 
     table = read(chosen.data)
-    for name in filter(None, (chosen.target, chosen.group)):
+    for name in filter(None, (chosen.target, chosen.group, chosen.time, chosen.site)):
         if name not in table:
             raise KeyError(unknown("column", name, list(table)))
     if chosen.target == chosen.group:
         raise ValueError(f"column {chosen.target!r} cannot be both the target and the group")
-    given = Schema.infer(table, chosen.target, chosen.group)
+    if chosen.target in (chosen.time, chosen.site):
+        raise ValueError(f"column {chosen.target!r} cannot be both the target and what rows are split by")
+    given = Schema.infer(table, chosen.target, chosen.group, chosen.time)
     y, numeric = outcome(table[chosen.target], given[chosen.target].missing)
     known = np.array([value is not None and value == value for value in y.tolist()], bool)
     if not known.any():
