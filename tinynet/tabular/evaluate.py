@@ -298,8 +298,8 @@ def predictions(model: Any, x: Any, task: str, classes: list[Any], where: str) -
         p = np.asarray(model.predict(x), float)
         if p.size != len(x):
             raise ValueError(
-                f"{where}: predict gave the shape {p.shape}; one number for each of {len(x)} rows can be judged, such as "
-                "that of a single quantile"
+                f"{where}: predict gave the shape {p.shape}; one number for each of {len(x)} rows can be judged, "
+                "such as that of a single quantile"
             )
         p = p.reshape(len(x))
         if task in ("count", "cost"):
