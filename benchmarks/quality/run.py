@@ -150,7 +150,8 @@ def page(records: dict[str, Any], rows: int | None) -> str:
         "# Quality on health tables\n",
         f"Made by `python benchmarks/quality/run.py{f' --rows {rows}' if rows else ''} --out "
         "benchmarks/results/quality` on 2 cores, without a GPU. Defaults everywhere; the same folds for all; one "
-        "repeat; 95 % intervals by bootstrap of persons, 1,000 draws. `ours - x` is paired, on the same draws.\n",
+        "repeat; 95 % intervals by bootstrap of persons, 1,000 draws. `ours - x` is paired, on the same draws. A "
+        "run with `--sets` leaves the lines of the other sets as they were.\n",
     ]
     for title, names in kinds(records):
         lines += [f"## {title}\n", "| set | n (persons) | folds | model | score | calibration slope | ours - this |",

@@ -103,6 +103,20 @@ def test_schema_evaluate_and_card_hand_their_files_on(folder, capsys, monkeypatc
     assert "5-fold cross-validation" in capsys.readouterr().out
 
 
+def test_judged_out_of_time_and_by_site(folder, capsys):
+    frame = pd.read_csv(folder / "table.csv").drop(columns="cost")
+    frame["seen"] = [f"{1 + i % 28}/{1 + i // 28 % 12}/2019" for i in range(240)]
+    frame["ward"] = np.array(list("abc"))[np.arange(240) // 2 % 3]
+    path = folder / "visits.csv"
+    frame.to_csv(path, index=False)
+    for split, said in (("--time", "out of time: 5 stretches"), ("--site", "by site: each of 3 sites")):
+        column = {"--time": "seen", "--site": "ward"}[split]
+        assert main(["evaluate", str(path), "--target", "died", "--group", "visit_of", split, column]) == 0
+        assert said in capsys.readouterr().out
+    assert main(["evaluate", str(path), "--target", "died", "--group", "visit_of", "--site", "wards"]) == 1
+    assert "did you mean 'ward'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -76,6 +76,29 @@ def test_persons_are_whole_and_fit_gets_its_groups(judged: Evaluation) -> None:
         assert all((row ^ 1) in rows for row in rows)  # rows 2 k and 2 k + 1 are one person's
 
 
+class ThreeEach(DummyRegressor):  # type: ignore[misc]
+    """Says three numbers of each row, as a model of three quantiles does."""
+
+    def predict(self, X: Any) -> Any:
+        return np.zeros((len(X), 3))
+
+
+def test_several_numbers_for_a_row_are_refused_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"predict gave the shape \(80, 3\); one number for each of 80 rows"):
+        evaluate(ThreeEach(), table()[0][["age"]], np.arange(400.0), no_group="one row per person", **QUICK)
+
+
+def test_columns_given_by_name_are_those_with_that_name() -> None:
+    """Also where the group's column stands before them, and is left out."""
+    frame, y = table()
+    frame.insert(0, "patient_id", np.arange(400) // 2)
+    frame["ward"] = np.array(list("abc"))[np.arange(400) // 2 % 3]
+    found = evaluate(OnAge(), frame, y, groups="patient_id", site="ward", **QUICK)
+    assert found.facts["folds"] == ["site a", "site b", "site c"]
+    later = evaluate(OnAge(), frame, y, groups="patient_id", time="seen", splits=3, **QUICK)
+    assert all("from 20" in name for name in later.facts["folds"])
+
+
 def test_the_numbers_are_those_of_the_predictions(judged: Evaluation) -> None:
     assert judged.task == "binary"
     assert judged.classes == ["no", "yes"]
@@ -235,7 +258,7 @@ def frame_with_persons() -> Any:
         ({"estimator": Ridge(), "y": np.zeros(100)}, "the same in every row"),
         ({"estimator": Ridge(), "task": "count", "y": np.arange(100) - 1.0}, "1 rows are below 0"),
         ({"estimator": Ridge(), "thresholds": [0.5], "y": np.arange(100.0)}, "thresholds are for two classes"),
-        ({"subgroups": ["nothing"]}, "subgroups: X has no column 'nothing'"),
+        ({"subgroups": ["nothing"]}, "subgroups: there is no column of X named 'nothing'"),
         ({"subgroups": {"short": [1, 2]}}, "subgroups: short has the shape"),
         ({"name": "logistic regression"}, "give another name="),
     ],

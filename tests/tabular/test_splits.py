@@ -51,8 +51,8 @@ def test_text_is_in_the_order_of_its_dates(spelled: str) -> None:
     day = np.datetime64("2018-11-20") + np.random.default_rng(2).integers(0, 500, 300)
     text = np.array([one.item().strftime(spelled) for one in day])
     moment = day.astype("datetime64[M]") if spelled == "%Y-%m" else day
-    for given in (text, text.astype(object)):
-        for fold in planned(np.zeros(300), 0, None, time=given, splits=4).folds:
+    for time in (text, text.astype(object)):
+        for fold in planned(np.zeros(300), 0, None, time=time, splits=4).folds:
             assert moment[fold.train].max() < moment[fold.test].min()
 
 

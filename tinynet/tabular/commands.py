@@ -55,7 +55,13 @@ def add(commands: Any) -> None:
             one.add_argument(
                 "--out", type=Path, metavar="FILE", help="a CSV file with all rows, the most doubtful first"
             )
+            one.set_defaults(time=None, site=None)  # nothing is judged
             continue
+        how = one.add_mutually_exclusive_group()
+        how.add_argument(
+            "--time", metavar="COLUMN", help="judge out of time: learn from the past, predict what comes after"
+        )
+        how.add_argument("--site", metavar="COLUMN", help="judge by site: predict each site by what the others teach")
         one.add_argument("--report", type=Path, metavar="FILE", help="an HTML page to read, from 5-fold validation")
         one.add_argument("--json", type=Path, metavar="FILE", help="the validation's numbers, for card --evaluation")
         if name == "train":
@@ -135,6 +141,8 @@ def judge(chosen: argparse.Namespace, job: Job) -> None:
         job.y,
         groups=job.groups,
         no_group=chosen.no_group,
+        time=chosen.time,
+        site=chosen.site,
         task=task,
         seed=chosen.seed,
     )
@@ -167,12 +175,14 @@ def prepared(chosen: argparse.Namespace) -> Job:
     from tinynet.tabular.splits import refuse_hidden_persons
 
     table = read(chosen.data)
-    for name in filter(None, (chosen.target, chosen.group)):
+    for name in filter(None, (chosen.target, chosen.group, chosen.time, chosen.site)):
         if name not in table:
             raise KeyError(unknown("column", name, list(table)))
     if chosen.target == chosen.group:
         raise ValueError(f"column {chosen.target!r} cannot be both the target and the group")
-    given = Schema.infer(table, chosen.target, chosen.group)
+    if chosen.target in (chosen.time, chosen.site):
+        raise ValueError(f"column {chosen.target!r} cannot be both the target and what rows are split by")
+    given = Schema.infer(table, chosen.target, chosen.group, chosen.time)
     known, y, numeric = labelled(table, chosen.target, given[chosen.target].missing)
     if len(known) < table.count:
         print(f"{table.count - len(known)} of {table.count} rows have no {chosen.target!r} and are left out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,12 +85,12 @@ def evaluate(
     rows = row_count(X)
     columns = read(X)
     names = list(columns) if hasattr(X, "columns") else []
+    time, site = (column_of(X, one, names, what) if isinstance(one, str) else one
+                  for what, one in (("time", time), ("site", site)))  # fmt: skip
     if isinstance(groups, str):
         group_name, groups = groups, column_of(X, groups, names, "groups")
         X = without(X, names.index(group_name))
         del columns[group_name]
-    time, site = (column_of(X, one, names, what) if isinstance(one, str) else one
-                  for what, one in (("time", time), ("site", site)))  # fmt: skip
     if groups is None and names:
         refuse_hidden_persons(iter(columns.items()), no_group)
     group = np.arange(rows) if groups is None else numbered(groups, "groups", rows)[1]
@@ -255,9 +256,11 @@ def fitted_folds(
     found: dict[str, list[FoldResult]] = {name: [] for name in models}
     # a task is as large as a table: no more wait than are at work, and none lies in shared memory besides
     parallel = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="n_jobs", max_nbytes=None)
-    for i, ((name, _), result) in enumerate(zip(work, parallel(tasks), strict=True)):
-        found[name].append(result)
-        bar.update(i + 1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A worker stopped", UserWarning)  # it grew, and a fresh one takes its place
+        for i, ((name, _), result) in enumerate(zip(work, parallel(tasks), strict=True)):
+            found[name].append(result)
+            bar.update(i + 1)
     bar.close()
     return found
 
@@ -292,7 +295,13 @@ def fold_result(
 def predictions(model: Any, x: Any, task: str, classes: list[Any], where: str) -> Array:
     """(n,) risks or means, (n, classes) probabilities of several classes."""
     if not classes:
-        p = np.asarray(model.predict(x), float).reshape(len(x))
+        p = np.asarray(model.predict(x), float)
+        if p.size != len(x):
+            raise ValueError(
+                f"{where}: predict gave the shape {p.shape}; one number for each of {len(x)} rows can be judged, "
+                "such as that of a single quantile"
+            )
+        p = p.reshape(len(x))
         if task in ("count", "cost"):
             p = np.maximum(p, np.finfo(float).tiny)  # a mean of 0 has no likelihood
     else:

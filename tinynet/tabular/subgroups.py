@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinynet.formulas.vocabulary import Array
+from tinynet.registry import unknown
 from tinynet.tabular.baselines import plain_column
 from tinynet.tabular.cells import column
 from tinynet.tabular.crowd import blurred
@@ -66,7 +67,7 @@ def subgroups_of(
     else:
         for name in given:
             if name not in columns:
-                raise KeyError(f"subgroups: X has no column {name!r}")
+                raise KeyError(f"subgroups: {unknown('column of X', str(name), list(columns))}")
         chosen = {name: columns[name] for name in given}
     found = []
     for name, values in chosen.items():
