@@ -93,6 +93,7 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert {s["name"] for s in one} == {*INSTALLED, *table.PRODUCTS}
     assert all(len(s["seconds"]) == 3 and min(s["seconds"]) > 0 for s in one)
     assert all(len(s["losses"]) == LEARNED for s in one)
+    assert all(len(s["percentiles of seconds"]) == 101 for s in kept["prediction"]["one row"])
     assert kept["machine"]["packages"]["numpy"] == np.__version__
     assert kept["starts"] == found
     assert (tmp_path / "new/bench.png").stat().st_size > 10_000

@@ -164,7 +164,7 @@ def test_parkinsons_by_subject_shows_no_skill_and_says_so() -> None:
     table = Columns(loaded("parkinsons"))
     y = table.pop("total_UPDRS").astype(float)
     del table["motor_UPDRS"]
-    frame = as_frame(table)
+    frame = as_frame(table, Schema.infer(table))
     quick = TabularRegressor(members=1, epochs=4, hidden=(32,), random_state=0)
     options = {"baselines": False, "subgroups": ["sex"], "draws": 100, "jobs": 1, "progress": False}
     with pytest.raises(ValueError, match="subject#"):

@@ -86,7 +86,7 @@ def run(
     if lacking:
         print(f"not installed, so not measured: {', '.join(lacking)}")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "bench.json").write_text(json.dumps(table.kept(trained, predicted, starting, crossing), indent=1) + "\n")
+    (out / "bench.json").write_text(json.dumps(table.kept(trained, predicted, starting, crossing)) + "\n")
     figure.draw(trained, out / "bench.png")
     if crossing:
         crossover.draw(crossing, out / "crossover.png")
