@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
+from tinynet.tabular import TabularClassifier
 from tinynet.tabular.baselines import baselines, plain
 from tinynet.tabular.evaluate import evaluate
 from tinynet.tabular.evaluation import Evaluation, number
 from tinynet.tabular.frame import read
+from tinynet.tabular.schema import Schema
 from tinynet.tabular.subgroups import subgroups_of
 
 QUICK: dict[str, Any] = {"jobs": 1, "draws": 100, "progress": False}
@@ -303,12 +306,30 @@ def test_baselines_take_any_columns() -> None:
         assert model.fit(found.matrix[:200], y[:200]).predict_proba(found.matrix[200:]).shape == (100, 2)
 
 
+def test_what_is_kept_from_the_network_is_kept_from_the_baselines() -> None:
+    """A leak that the schema ignores, and a number of the row in a table that is sorted by outcome."""
+    frame, y = table(300)
+    order = np.argsort(y, kind="stable")
+    frame, y = frame.iloc[order].reset_index(drop=True), y[order]
+    frame["record_id"] = [f"R{i:05d}" for i in range(300)]
+    frame["letter"] = np.where(y == "yes", "sent", "none")
+    schema = Schema.infer(read(frame))
+    schema = Schema({n: replace(c, role="ignored") if n == "letter" else c for n, c in schema.columns.items()})
+    network = TabularClassifier(schema, members=1, epochs=2, hidden=(4,), random_state=0)
+    found = evaluate(network, frame, y, no_group="one row each", splits=2, subgroups=[], **QUICK)
+    assert found.facts["columns"] == 5
+    for model in found.models:
+        assert model.measures["AUROC"].value < 0.9
+    seen = evaluate(OnAge(), frame, y, no_group="one row each", splits=2, subgroups=[], **QUICK)
+    assert max(model.measures["AUROC"].value for model in seen.models) > 0.99  # it has no schema: they get all
+
+
 def test_polars_frames_and_chosen_subgroups() -> None:
     pl = pytest.importorskip("polars")
     frame, y = table(200)
     other = pl.from_pandas(frame[["age", "pressure", "sex"]]).with_columns(person=pl.Series(np.arange(200) // 2))
     one = evaluate(DummyClassifier(), other, y, groups="person", subgroups=["pressure"], **QUICK)
-    assert one.facts["columns"] == 4
+    assert one.facts["columns"] == 3  # the person is none to learn from
     assert [part.label.split(":")[0] for part in one.subgroups] == ["pressure"] * 3
     assert [part.label for part in subgroups_of(read(frame), {"kind": np.arange(200) % 2}, None, 200)] == [
         "kind: 0",

@@ -37,6 +37,13 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     history_: dict[str, list[float]]
     n_parameters_: int
 
+    def known_schema(self, table: Columns) -> Schema:
+        """What the columns are: as given, or from a file, or inferred."""
+        if self.schema is None:
+            return Schema.infer(table)
+        known: Schema = Schema.load(self.schema) if isinstance(self.schema, (str, os.PathLike)) else self.schema
+        return known
+
     def _fit(
         self,
         x: Any,
@@ -65,9 +72,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         members, recipes = whole("members", self.members, 1), self._recipes()
         threads = None if self.n_jobs is None or self.n_jobs == -1 else whole("n_jobs", self.n_jobs, 1)
         random = check_random_state(self.random_state)
-        schema = self.schema if self.schema is not None else Schema.infer(table)
-        if not isinstance(schema, Schema):
-            schema = Schema.load(schema) if isinstance(schema, (str, os.PathLike)) else schema
+        schema = self.known_schema(table)
         group = np.arange(table.count) if groups is None else numbered(groups, "groups", table.count)[1]
         person = None if groups is None else group
         preprocessor = Preprocessor(schema).fit(table, groups=person)

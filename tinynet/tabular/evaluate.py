@@ -99,13 +99,16 @@ def evaluate(
         outcome, len(classes), None if groups is None else group, time, site, splits, repeats, seed
     )  # fmt: skip
     chosen = chosen_thresholds(thresholds, task, outcome)
-    models, inputs = contenders(estimator, X, columns, task, baselines, name, seed)
+    used = learned(estimator, columns)
+    models, inputs = contenders(estimator, X, used, task, baselines, name, seed)
     parts = subgroups_of(columns if names else {}, subgroups, site, rows)
     del columns
+    width = len(used)
+    del used
     done = fitted_folds(models, inputs, outcome, group if groups is not None else None, plan.folds, task, classes, jobs,
                         progress)  # fmt: skip
     return assembled(list(models), done, outcome, group, plan.folds, task, classes, chosen, parts, progress,
-                     {"split": plan.words, "rows": rows, "columns": len(names) or np.shape(X)[1],
+                     {"split": plan.words, "rows": rows, "columns": width,
                       "groups": None if groups is None else int(group.max()) + 1, "seed": seed, "draws": draws,
                       "no_group": no_group})  # fmt: skip
 
@@ -135,6 +138,17 @@ def column_of(x: Any, name: str, names: list[str], what: str) -> Array:
 def without(x: Any, at: int) -> Any:
     """The frame without the column of this number."""
     return x.drop(columns=x.columns[at]) if hasattr(x, "iloc") else x.drop(x.columns[at])
+
+
+def learned(estimator: Any, columns: Columns) -> Columns:
+    """The columns that the estimator learns from by its schema: what is kept from it is no advantage of a simple model.
+
+    All, for an estimator that has no schema.
+    """
+    if not hasattr(estimator, "known_schema"):
+        return columns
+    features = set(estimator.known_schema(columns).features)
+    return Columns({name: values for name, values in columns.items() if name in features}) or columns
 
 
 def outcomes(estimator: Any, y: Any, rows: int, task: str | None) -> tuple[str, Array, list[Any]]:

@@ -77,8 +77,8 @@ def refuse_hidden_persons(columns: Iterator[tuple[str, Array]], no_group: str | 
         if 10 <= persons < len(values):
             raise ValueError(
                 f"the column {name!r} looks like a person's identifier ({persons} values in {len(values)} rows): give "
-                f"groups={name!r}, so that no person is on both sides of a split, or say in words why not, as in "
-                'no_group="one row per person"'
+                f"groups={name!r} (in a command --group {name}), so that no person is on both sides of a split, or say "
+                'in words why not, as in no_group="one row per person" (--no-group)'
             )
 
 

@@ -22,7 +22,7 @@ td:first-child { white-space: nowrap; color: #555; width: 18rem }
 
 INTRODUCTION = f"""
 <p class='quiet'>Findings are suspicions by stated rules: read them with somebody who knows how the data came to be. No
-patient's value is shown: only names of columns, numbers of rows (the first row of data is 1) and kinds that at least
+patient's value is shown: only names of columns, numbers of rows (counted from 0) and kinds that at least
 {SHARED} rows share.</p>
 <p>{{serious}} <b>serious</b>: a result would be wrong. {{warning}} <b>warning</b>: decide what to do about it. {{note}}
 <b>note</b>: good to know. <b>Leakage</b> is what a model would see in this table, but not at the bedside, because it is

@@ -27,7 +27,7 @@ class Finding:
     rows : how many rows are concerned
     text : the finding in words; it names columns and counts rows, and never shows a value of a row
     numbers : the measurements behind it
-    examples : where to look: numbers of rows (the first row of data is 1), or kinds that many rows share
+    examples : where to look: numbers of rows, counted from 0, or kinds that many rows share
     """
 
     area: str
@@ -119,7 +119,7 @@ def are(names: list[str]) -> str:
 
 def rows_at(mask: Array) -> list[str]:
     """Where the first rows of some are, for a person who has the file."""
-    at = (np.flatnonzero(mask)[:3] + 1).tolist()
+    at = np.flatnonzero(mask)[:3].tolist()
     return [f"row{'s' * (len(at) > 1)} {', '.join(map(str, at))}{', ...' * (int(mask.sum()) > 3)}"] if at else []
 
 
