@@ -69,8 +69,8 @@ def page(stories: list[Story], absent: list[str]) -> str:
     about = (
         "<p>Small neural networks learn from real, public health data, and are judged by persons that they never met, "
         "beside simple models. Where a simple model is as good, the page says so. Each table goes through the same six "
-        f"steps; nothing was chosen by the results. Validation has {FOLDS} folds and an ensemble of {MEMBERS} networks of "
-        f"each of two kinds; intervals are 95 %, from {DRAWS:,} bootstrap draws.</p>{words()}"
+        f"steps; nothing was chosen by the results. Validation has {FOLDS} folds and an ensemble of {MEMBERS} networks "
+        f"of each of two kinds; intervals are 95 %, from {DRAWS:,} bootstrap draws.</p>{words()}"
     )
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
