@@ -318,10 +318,10 @@ def test_what_is_kept_from_the_network_is_kept_from_the_baselines() -> None:
     network = TabularClassifier(schema, members=1, epochs=2, hidden=(4,), random_state=0)
     found = evaluate(network, frame, y, no_group="one row each", splits=2, subgroups=[], **QUICK)
     assert found.facts["columns"] == 5
-    for model in found.models:
+    for model in found.models.values():
         assert model.measures["AUROC"].value < 0.9
     seen = evaluate(OnAge(), frame, y, no_group="one row each", splits=2, subgroups=[], **QUICK)
-    assert max(model.measures["AUROC"].value for model in seen.models) > 0.99  # it has no schema: they get all
+    assert max(model.measures["AUROC"].value for model in seen.models.values()) > 0.99  # it has no schema: they get all
 
 
 def test_polars_frames_and_chosen_subgroups() -> None:
