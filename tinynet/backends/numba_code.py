@@ -82,11 +82,12 @@ def folder() -> Path | None:
     """Where compiled functions are kept: where the setting says, else beside this file, else with the user's caches;
     None where nobody may write anywhere."""
     own = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME")
-    home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    home = Path(os.path.expanduser("~")) / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     places = [Path(__file__).parent / "__pycache__", Path(os.environ.get(own) or home) / "tinynet"]
     if os.environ.get(FOLDER):
-        places.insert(0, Path(os.environ[FOLDER]) / "tinynet")
-    return next((place for place in places if writable(place)), None)
+        places.insert(0, Path(os.environ[FOLDER]).absolute() / "tinynet")
+    # A user without a home has "~" for one, which would be a folder of whatever directory the process is in.
+    return next((place for place in places if place.is_absolute() and writable(place)), None)
 
 
 def writable(place: Path) -> bool:
